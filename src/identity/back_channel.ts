@@ -1,0 +1,171 @@
+/**
+ * One bounded question to an endpoint that an identity source trusts. The
+ * other side may be slow, broken or hostile: time, size and form of its answer
+ * are all limited, and no reason given here repeats anything it or a person sent.
+ *
+ * @module
+ */
+import type { JsonValue } from "../store/port.ts";
+import { parseJson } from "./json.ts";
+
+/** Where to ask, and how much patience to have. */
+export interface BackChannelOptions {
+  readonly url: string;
+  /** For the whole exchange, from connecting to the last byte of the body. */
+  readonly timeoutMs: number;
+  /** Largest answer that is read, in bytes after content decoding. */
+  readonly maxBytes: number;
+}
+
+/** What to send. */
+export interface Question {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+/** On whose behalf a question is asked. */
+export interface AskContext {
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
+/** What came back. */
+export type Answer =
+  /** A 2xx with a JSON body. */
+  | { readonly kind: "json"; readonly status: number; readonly document: JsonValue }
+  /** Any other status; the body was not read. */
+  | { readonly kind: "status"; readonly status: number; readonly retryAfter: string | null }
+  /** No answer, or none that can be used. `reason` is for the log. */
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** Asks one question; never throws, never follows a redirect, never asks twice. */
+export type BackChannel = (question: Question, context: AskContext) => Promise<Answer>;
+
+/** A failure whose message was written here, and so holds no credential. */
+class UnusableAnswer extends Error {
+  override readonly name = "UnusableAnswer";
+}
+
+/** Binds a back channel to one endpoint. */
+export function createBackChannel(
+  options: BackChannelOptions,
+  { fetch }: { readonly fetch: typeof globalThis.fetch },
+): BackChannel {
+  const { url, timeoutMs, maxBytes } = options;
+
+  return async function ask(question, context) {
+    const timeout = new AbortController();
+    const timer = setTimeout(() => timeout.abort(), timeoutMs);
+    const signal = AbortSignal.any([context.signal, timeout.signal]);
+    try {
+      signal.throwIfAborted();
+      const response = await fetch(url, {
+        method: "POST",
+        headers: {
+          "accept": "application/json",
+          "content-type": question.contentType,
+          "x-request-id": context.requestId,
+        },
+        body: question.body,
+        // A redirect would carry the password to whatever place the answer names.
+        redirect: "manual",
+        signal,
+      });
+      if (!response.ok) {
+        discard(response.body);
+        return {
+          kind: "status",
+          status: response.status,
+          retryAfter: response.headers.get("retry-after"),
+        };
+      }
+      if (!isJson(response.headers.get("content-type"))) {
+        discard(response.body);
+        throw new UnusableAnswer(`status ${response.status}, but not JSON by its content type`);
+      }
+      const parsed = parseJson(await readBounded(response, maxBytes, signal));
+      if (parsed === null) throw new UnusableAnswer("the body is not usable JSON");
+      return { kind: "json", status: response.status, document: parsed.value };
+    } catch (error) {
+      if (context.signal.aborted) return failed("the request was given up");
+      if (timeout.signal.aborted) return failed(`no complete answer within ${timeoutMs} ms`);
+      return failed(error instanceof UnusableAnswer ? error.message : networkReason(error));
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
+
+function failed(reason: string): Answer {
+  return { kind: "failed", reason };
+}
+
+function isJson(contentType: string | null): boolean {
+  const [essence = ""] = (contentType ?? "").split(";");
+  return /^application\/(?:[\w.!#$&^-]+\+)?json$/i.test(essence.trim());
+}
+
+async function readBounded(
+  response: Response,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (response.body === null) throw new UnusableAnswer("the answer has no body");
+  const tooLarge = () => new UnusableAnswer(`the body is larger than ${maxBytes} bytes`);
+  if (Number(response.headers.get("content-length")) > maxBytes) {
+    discard(response.body);
+    throw tooLarge();
+  }
+  const reader = response.body.getReader();
+  // Ends a pending read even where the runtime's body does not listen to the signal.
+  const stop = () => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", stop);
+  try {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      size += next.value.byteLength;
+      if (size > maxBytes) {
+        stop();
+        throw tooLarge();
+      }
+      chunks.push(next.value);
+    }
+    signal.throwIfAborted();
+    return joined(chunks, size);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return whole;
+}
+
+/** Frees the connection of an answer whose body nobody will read. */
+function discard(body: ReadableStream<Uint8Array> | null): void {
+  void body?.cancel().catch(() => {});
+}
+
+const NETWORK_REASONS: readonly (readonly [RegExp, string])[] = [
+  [/refused/i, "connection refused"],
+  [/dns|lookup|resolve|ENOTFOUND/i, "the host name could not be resolved"],
+  [/certificate|tls|ssl/i, "the TLS handshake failed"],
+  [/reset|closed|eof|before message completed|broken pipe/i, "the connection was cut"],
+  [/unreachable/i, "the host is unreachable"],
+];
+
+/**
+ * Sorts a network failure into words of our own: a runtime's message quotes the
+ * URL, and a URL in a configuration can hold a key.
+ */
+function networkReason(error: unknown): string {
+  const text = error instanceof Error ? `${error.message} ${String(error.cause ?? "")}` : "";
+  return NETWORK_REASONS.find(([pattern]) => pattern.test(text))?.[1] ?? "the request failed";
+}
