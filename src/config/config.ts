@@ -1,0 +1,148 @@
+/**
+ * The configuration as the gateway uses it: defaults filled in, references
+ * resolved, units in the names.
+ *
+ * @module
+ */
+import { durationMs } from "./duration.ts";
+import type { Duration } from "./duration.ts";
+import type { ConfigFile } from "./schema.ts";
+
+/** How an upstream is told, provably, who is calling. */
+export interface AssertionConfig {
+  readonly header: "X-Auth-Assertion" | "Authorization";
+  readonly audience: string;
+  readonly ttlSeconds: number;
+  readonly alg: "ES256" | "EdDSA" | "RS256";
+}
+
+/** A backend. */
+export interface UpstreamConfig {
+  readonly name: string;
+  /** Origins without a trailing slash. */
+  readonly targets: readonly string[];
+  readonly timeoutMs: number;
+  readonly assertion: AssertionConfig | null;
+  /** Header name to claim name. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One line of the route table. */
+export type RouteConfig = ConfigFile["routes"][number];
+
+/** Who says that a password is right. */
+export type IdentityConfig =
+  | { readonly kind: "demo" }
+  | (
+    & Omit<Extract<ConfigFile["identity"], { kind: "upstream" }>, "timeout" | "maxAnswer">
+    & { readonly timeoutMs: number; readonly maxBytes: number }
+  );
+
+/** Where sessions and the blacklist live. */
+export type StoreConfig =
+  | { readonly kind: "memory" }
+  | { readonly kind: "sqlite"; readonly path: string }
+  | { readonly kind: "upstash"; readonly commandTimeoutMs: number };
+
+/** Everything that `createGateway` needs to know, validated. */
+export interface GatewayConfig {
+  /** Scheme, host and port, no trailing slash. */
+  readonly origin: string;
+  /** Whether the origin is https; decides cookie names and `Secure`. */
+  readonly secure: boolean;
+  readonly paths: { readonly auth: string; readonly token: string };
+  readonly trustedProxies: readonly string[];
+  readonly identity: IdentityConfig;
+  readonly tokens: {
+    readonly issuer: string;
+    readonly audience: string;
+    readonly accessTtlSeconds: number;
+    readonly refreshTtlSeconds: number;
+    readonly sessionMaxAgeSeconds: number;
+    readonly rotationGraceMs: number;
+    readonly clockToleranceSeconds: number;
+    readonly subjectClaim: string | null;
+  };
+  readonly store: StoreConfig;
+  readonly revocation: { readonly pollIntervalMs: number; readonly maxStalenessMs: number };
+  readonly throttle: {
+    readonly windowMs: number;
+    readonly perUser: number;
+    readonly perAddress: number;
+  };
+  readonly upstreams: ReadonlyMap<string, UpstreamConfig>;
+  readonly routes: readonly RouteConfig[];
+}
+
+/** Turns a validated file into the form the gateway uses. */
+export function resolveConfig(file: ConfigFile): GatewayConfig {
+  const url = new URL(file.origin);
+  return {
+    origin: url.origin,
+    secure: url.protocol === "https:",
+    paths: file.paths,
+    trustedProxies: file.trustedProxies,
+    identity: resolveIdentity(file.identity),
+    tokens: {
+      issuer: file.tokens.issuer ?? url.origin,
+      audience: file.tokens.audience ?? url.origin,
+      accessTtlSeconds: seconds(file.tokens.accessTtl),
+      refreshTtlSeconds: seconds(file.tokens.refreshTtl),
+      sessionMaxAgeSeconds: seconds(file.tokens.sessionMaxAge),
+      rotationGraceMs: durationMs(file.tokens.rotationGrace),
+      clockToleranceSeconds: seconds(file.tokens.clockTolerance),
+      subjectClaim: file.tokens.subjectClaim ?? null,
+    },
+    store: resolveStore(file.store),
+    revocation: {
+      pollIntervalMs: durationMs(file.revocation.pollInterval),
+      maxStalenessMs: durationMs(file.revocation.maxStaleness),
+    },
+    throttle: {
+      windowMs: durationMs(file.throttle.window),
+      perUser: file.throttle.perUser,
+      perAddress: file.throttle.perAddress,
+    },
+    upstreams: new Map(
+      Object.entries(file.upstreams).map(([name, upstream]) => [
+        name,
+        resolveUpstream(name, upstream),
+      ]),
+    ),
+    routes: file.routes,
+  };
+}
+
+function resolveIdentity(identity: ConfigFile["identity"]): IdentityConfig {
+  if (identity.kind === "demo") return identity;
+  const { timeout, maxAnswer, ...rest } = identity;
+  return { ...rest, timeoutMs: durationMs(timeout), maxBytes: maxAnswer };
+}
+
+function resolveStore(store: ConfigFile["store"]): StoreConfig {
+  if (store.kind !== "upstash") return store;
+  return { kind: "upstash", commandTimeoutMs: durationMs(store.commandTimeout) };
+}
+
+function resolveUpstream(name: string, upstream: ConfigFile["upstreams"][string]): UpstreamConfig {
+  const { assertion } = upstream;
+  const options = assertion === true
+    ? { header: "X-Auth-Assertion", ttl: "60s", alg: "ES256", audience: undefined } as const
+    : assertion;
+  return {
+    name,
+    targets: upstream.targets.map((target) => new URL(target).origin),
+    timeoutMs: durationMs(upstream.timeout),
+    assertion: options === false ? null : {
+      header: options.header,
+      audience: options.audience ?? name,
+      ttlSeconds: seconds(options.ttl),
+      alg: options.alg,
+    },
+    headers: upstream.headers,
+  };
+}
+
+function seconds(duration: Duration): number {
+  return Math.max(0, Math.round(durationMs(duration) / 1000));
+}

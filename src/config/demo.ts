@@ -1,0 +1,31 @@
+/**
+ * What `deno task dev` runs when there is no configuration.
+ *
+ * @module
+ */
+import { DEMO_TARGET } from "../proxy/demo_upstream.ts";
+import type { Environment } from "./load.ts";
+
+/** The port of the demo, and the default of every server start. */
+export const DEFAULT_PORT = 8787;
+
+/**
+ * The demo configuration: the demo user, SQLite in `.postern/`, and either the
+ * in-process demo upstream or the backend that `POSTERN_UPSTREAM` names.
+ */
+export function demoConfigFile(env: Environment): unknown {
+  const upstream = env["POSTERN_UPSTREAM"];
+  const fronting = upstream !== undefined && upstream !== "";
+  return {
+    origin: `http://localhost:${env["POSTERN_PORT"] || DEFAULT_PORT}`,
+    identity: { kind: "demo" },
+    store: { kind: "sqlite", path: ".postern/postern.db" },
+    upstreams: {
+      demo: { targets: [fronting ? upstream : DEMO_TARGET], assertion: true },
+    },
+    routes: [
+      ...(fronting ? [] : [{ path: "/public/*", upstream: "demo", auth: "none" }]),
+      { path: "/*", upstream: "demo", auth: "required", refresh: "transparent" },
+    ],
+  };
+}

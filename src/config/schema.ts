@@ -1,0 +1,203 @@
+/**
+ * The shape of `postern.json`: one zod schema that is also the reference, and
+ * the source of the JSON Schema that editors read (`deno task schema`).
+ *
+ * @module
+ */
+import { z } from "zod";
+import { durationMs, isDuration } from "./duration.ts";
+import type { Duration } from "./duration.ts";
+import { isJsonPointer } from "../identity/json_pointer.ts";
+import { patternProblem } from "../policy/routes.ts";
+
+function duration(fallback: Duration, range: { min: Duration; max?: Duration }) {
+  const max = range.max;
+  return z.string()
+    .refine(isDuration, { error: 'must be a duration with a unit, such as "30s" or "15m"' })
+    .refine(
+      (text) =>
+        !isDuration(text) ||
+        (durationMs(text) >= durationMs(range.min) &&
+          (max === undefined || durationMs(text) <= durationMs(max))),
+      { error: `must be at least ${range.min}${max === undefined ? "" : ` and at most ${max}`}` },
+    )
+    .transform((text) => text as Duration)
+    .prefault(fallback);
+}
+
+const jsonPointer = z.string().refine(isJsonPointer, {
+  error: 'must be a JSON pointer (RFC 6901), such as "/user/id"',
+});
+
+/** An absolute `http:` or `https:` URL without credentials, query or fragment. */
+function httpUrl(what: string, options: { readonly path: boolean }) {
+  const example = options.path ? "http://127.0.0.1:8000/api/login" : "http://127.0.0.1:8000";
+  return z.string().refine((text) => {
+    const url = URL.parse(text);
+    if (url === null || !/^https?:$/.test(url.protocol)) return false;
+    if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+      return false;
+    }
+    return options.path || url.pathname === "/";
+  }, { error: `must be ${what}, such as "${example}"` });
+}
+
+const ownPath = z.string().regex(/^(\/[A-Za-z0-9_-]+)+$/, {
+  error: 'must be an absolute path without a trailing slash, such as "/auth"',
+});
+
+const claimName = z.string().regex(/^[A-Za-z][A-Za-z0-9_:-]{0,63}$/, {
+  error: "must be a claim name: a letter, then letters, digits, _ : or -",
+});
+
+/** RFC 6749 §3.3 scope-token. */
+const scopeToken = z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, {
+  error: "must be a scope token without spaces or quotes (RFC 6749 section 3.3)",
+});
+
+const claimsMap = z.record(claimName, jsonPointer).prefault({})
+  .describe("Claim name to JSON pointer into the answer of the identity source.");
+
+const upstreamIdentity = z.strictObject({
+  kind: z.literal("upstream"),
+  url: httpUrl("an http(s) URL", { path: true })
+    .describe("The existing login endpoint; the credentials are posted to it."),
+  format: z.enum(["json", "form"]).prefault("json"),
+  usernameField: z.string().min(1).prefault("username"),
+  passwordField: z.string().min(1).prefault("password"),
+  token: jsonPointer.exactOptional().describe(
+    "Where a JWT stands in the answer; subject and claims are then read from its payload.",
+  ),
+  subject: jsonPointer.describe("Where the subject stands in the answer (or in the JWT)."),
+  claims: claimsMap,
+  timeout: duration("5s", { min: "100ms", max: "60s" }),
+  maxAnswer: z.int().min(1024).max(16 * 1024 * 1024).prefault(256 * 1024)
+    .describe("Largest answer accepted from the login endpoint, in bytes."),
+});
+
+const demoIdentity = z.strictObject({ kind: z.literal("demo") })
+  .describe('Dev mode only: the user "demo" with the password "postern".');
+
+const sqliteStore = z.strictObject({
+  kind: z.literal("sqlite"),
+  path: z.string().min(1).prefault(".postern/postern.db"),
+});
+
+const upstashStore = z.strictObject({
+  kind: z.literal("upstash"),
+  commandTimeout: duration("1s", { min: "50ms", max: "30s" }),
+}).describe("URL and token come from UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN.");
+
+const memoryStore = z.strictObject({ kind: z.literal("memory") })
+  .describe("Dev mode and tests only: everything is lost at the end of the process.");
+
+const assertion = z.union([
+  z.boolean(),
+  z.strictObject({
+    header: z.enum(["X-Auth-Assertion", "Authorization"]).prefault("X-Auth-Assertion"),
+    audience: z.string().min(1).exactOptional().describe(
+      "`aud` of the assertion; the upstream's name.",
+    ),
+    ttl: duration("60s", { min: "5s", max: "10m" }),
+    alg: z.enum(["ES256", "EdDSA", "RS256"]).prefault("ES256"),
+  }),
+]);
+
+const headerName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9-]*$/, {
+  error: "must be a header name: letters, digits and -",
+});
+
+const upstream = z.strictObject({
+  targets: z.array(httpUrl("an http(s) origin without a path", { path: false })).min(1),
+  timeout: duration("30s", { min: "50ms", max: "1h" })
+    .describe("How long to wait for the answer to begin."),
+  assertion: assertion.prefault(false)
+    .describe("Whether, and how, this upstream gets a signed identity assertion."),
+  headers: z.record(headerName, claimName).prefault({})
+    .describe('Extra identity headers: header name to claim, e.g. {"Remote-User": "sub"}.'),
+});
+
+const claimRequirement = z.union([
+  z.string(),
+  z.number(),
+  z.boolean(),
+  z.array(z.union([z.string(), z.number(), z.boolean()])).min(1),
+]);
+
+const route = z.strictObject({
+  path: z.string().superRefine((pattern, context) => {
+    const problem = patternProblem(pattern);
+    if (problem !== null) context.addIssue({ code: "custom", message: problem });
+  }).describe('"/exact", "/prefix/*", "/users/:id/*" or "/*". The first match wins.'),
+  host: z.string().regex(/^(\*\.)?[A-Za-z0-9.-]+$/, {
+    error: 'must be a host name such as "api.example.com" or "*.example.com"',
+  }).exactOptional(),
+  methods: z.array(z.string().regex(/^[A-Z]+$/, { error: "must be an upper-case method name" }))
+    .min(1).exactOptional(),
+  upstream: z.string(),
+  auth: z.enum(["required", "none"]).prefault("required"),
+  require: z.strictObject({
+    scope: z.array(scopeToken).min(1).exactOptional(),
+    claims: z.record(claimName, claimRequirement).exactOptional(),
+  }).exactOptional(),
+  revocation: z.enum(["view", "strict"]).prefault("view").describe(
+    '"view": the local copy, at most maxStaleness old; "strict": ask the store on each request.',
+  ),
+  refresh: z.enum(["none", "transparent"]).prefault("none").describe(
+    '"transparent": an expired access cookie beside a good refresh cookie is rotated in passing.',
+  ),
+});
+
+/** `postern.json`, as it is written. */
+export const configSchema = z.strictObject({
+  $schema: z.string().exactOptional(),
+  origin: httpUrl("the public origin", { path: false })
+    .describe("What browsers have in the address bar; https, or http on localhost."),
+  paths: z.strictObject({
+    auth: ownPath.prefault("/auth"),
+    token: ownPath.prefault("/api/token"),
+  }).prefault({}),
+  trustedProxies: z.array(
+    z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
+      error: 'must be an address or CIDR block, such as "10.0.0.0/8"',
+    }),
+  ).prefault([]).describe("Proxies in front of Postern whose forwarding headers are believed."),
+  identity: z.discriminatedUnion("kind", [upstreamIdentity, demoIdentity]),
+  tokens: z.strictObject({
+    issuer: z.string().min(1).exactOptional().describe("`iss`; the origin if absent."),
+    audience: z.string().min(1).exactOptional().describe("`aud`; the origin if absent."),
+    accessTtl: duration("30m", { min: "1s", max: "1d" }),
+    refreshTtl: duration("30d", { min: "1s", max: "400d" }),
+    sessionMaxAge: duration("90d", { min: "1s", max: "3650d" }),
+    rotationGrace: duration("10s", { min: "0s", max: "5m" }),
+    clockTolerance: duration("5s", { min: "0s", max: "5m" }),
+    subjectClaim: claimName.exactOptional(),
+  }).prefault({}),
+  store: z.discriminatedUnion("kind", [sqliteStore, upstashStore, memoryStore])
+    .prefault({ kind: "sqlite" }),
+  revocation: z.strictObject({
+    pollInterval: duration("2s", { min: "50ms", max: "5m" }),
+    maxStaleness: duration("5s", { min: "100ms", max: "10m" }),
+  }).prefault({}),
+  throttle: z.strictObject({
+    window: duration("15m", { min: "1s", max: "1d" }),
+    perUser: z.int().min(1).prefault(10),
+    perAddress: z.int().min(1).prefault(100),
+  }).prefault({}).describe("Failed sign-ins allowed in one window."),
+  upstreams: z.record(
+    z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "must be letters, digits, _ or -" }),
+    upstream,
+  ),
+  routes: z.array(route).min(1),
+});
+
+/** `postern.json` after defaults, durations still as written. */
+export type ConfigFile = z.output<typeof configSchema>;
+
+/** The JSON Schema (draft 2020-12) of `postern.json`, for editors. */
+export function configJsonSchema(): Record<string, unknown> {
+  return {
+    title: "Postern configuration",
+    ...z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" }),
+  };
+}
