@@ -1,0 +1,76 @@
+/**
+ * Identity assertions: short-lived signed JWTs that tell an upstream who is
+ * calling. Their `token_type` and `aud` make them useless at the gateway itself.
+ *
+ * @module
+ */
+import { sign } from "hono/jwt";
+import type { AssertionConfig } from "../config/config.ts";
+import type { Clock } from "../clock.ts";
+import type { VerifiedToken } from "./claims.ts";
+import { type KeyRing, KeyRingError } from "./key_ring.ts";
+
+/** Gives the assertion for an access token: at once when one is fresh, else as a promise. */
+export type MintAssertion = (token: VerifiedToken) => string | Promise<string>;
+
+/** An assertion is minted anew when less than this share of its life is left. */
+const RENEW_AT_SHARE_LEFT = 0.5;
+
+/**
+ * Prepares assertions for one upstream. One signature serves a session until
+ * half of the assertion's life is over; the memory is tied to the verified
+ * token, so it goes when that does.
+ *
+ * @throws {KeyRingError} when the ring has no private key for the algorithm.
+ */
+export function createAssertionMinter(options: {
+  readonly keys: KeyRing;
+  readonly upstream: string;
+  readonly config: AssertionConfig;
+  readonly issuer: string;
+  readonly subjectClaim: string | null;
+  readonly clock: Clock;
+}): MintAssertion {
+  const { config, clock } = options;
+  const key = options.keys.signerFor(config.alg);
+  if (key === null) {
+    throw new KeyRingError([
+      `upstreams.${options.upstream}.assertion: POSTERN_KEYS has no private ${config.alg} key; ` +
+      "add one after the signing key (`deno task keys` prints such a set)",
+    ]);
+  }
+  const { signKey, alg } = key;
+  const minted = new WeakMap<VerifiedToken, { jwt: string; renewAtMs: number }>();
+
+  async function mint(token: VerifiedToken): Promise<string> {
+    const nowMs = clock();
+    const issuedAtSeconds = Math.floor(nowMs / 1000);
+    const { nbf: _nbf, ...claims } = token.claims;
+    const jwt = await sign(
+      {
+        ...claims,
+        ...(options.subjectClaim === null ? {} : { [options.subjectClaim]: token.subject }),
+        iss: options.issuer,
+        aud: config.audience,
+        sub: token.subject,
+        sid: token.sid,
+        jti: crypto.randomUUID(),
+        iat: issuedAtSeconds,
+        exp: issuedAtSeconds + config.ttlSeconds,
+        token_type: "assertion",
+      },
+      signKey,
+      alg,
+    );
+    minted.set(token, {
+      jwt,
+      renewAtMs: nowMs + config.ttlSeconds * 1000 * (1 - RENEW_AT_SHARE_LEFT),
+    });
+    return jwt;
+  }
+
+  return function assertionFor(token) {
+    const known = minted.get(token);
+    return known !== undefined && clock() < known.renewAtMs ? known.jwt : mint(token);
+  };
+}

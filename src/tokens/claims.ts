@@ -1,0 +1,111 @@
+/**
+ * The claims of Postern's tokens (RFC 7519 §4.1) and the checks that
+ * `hono/jwt` leaves to us: `exp` is required, times are numbers and are
+ * compared with a tolerance, the token's type is what was asked for.
+ *
+ * @module
+ */
+import type { JsonValue } from "../store/port.ts";
+
+/** `token_type`, checked strictly: a refresh token is never an access token. */
+export type TokenType = "access" | "refresh";
+
+/** A token that was verified, with its claims at hand. */
+export interface VerifiedToken {
+  readonly type: TokenType;
+  readonly subject: string;
+  readonly sid: string;
+  readonly jti: string;
+  readonly issuedAtSeconds: number;
+  readonly expiresAtSeconds: number;
+  /** Birth of the session, from the head of its UUIDv7 `sid`. */
+  readonly sessionCreatedAtMs: number;
+  /** Space-separated scope tokens (RFC 8693 §4.2), or the empty string. */
+  readonly scope: string;
+  /** The whole payload. */
+  readonly claims: Readonly<Record<string, JsonValue>>;
+}
+
+/** Why a token is not accepted. */
+export type TokenFailure =
+  | "malformed"
+  | "unknown_key"
+  | "bad_signature"
+  | "expired"
+  | "not_yet_valid"
+  | "bad_claims"
+  | "wrong_type";
+
+/** What the claims are held against. */
+export interface ClaimRules {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly clockToleranceSeconds: number;
+}
+
+/** Checks everything but the expiry of a payload whose signature is good. */
+export function checkClaims(
+  payload: unknown,
+  expected: TokenType,
+  rules: ClaimRules,
+  nowMs: number,
+): VerifiedToken | TokenFailure {
+  if (!isRecord(payload)) return "bad_claims";
+  const { iss, aud, sub, sid, jti, iat, exp, nbf, token_type, scope } = payload;
+  if (token_type !== expected) return "wrong_type";
+  if (iss !== rules.issuer || !hasAudience(aud, rules.audience)) return "bad_claims";
+  if (!isText(sub) || !isText(sid) || !isText(jti)) return "bad_claims";
+  if (!isTime(exp) || !isTime(iat)) return "bad_claims";
+  const nowSeconds = nowMs / 1000;
+  if (iat > nowSeconds + rules.clockToleranceSeconds) return "not_yet_valid";
+  if (nbf !== undefined) {
+    if (!isTime(nbf)) return "bad_claims";
+    if (nbf > nowSeconds + rules.clockToleranceSeconds) return "not_yet_valid";
+  }
+  const sessionCreatedAtMs = sessionBirthMs(sid);
+  if (sessionCreatedAtMs === null) return "bad_claims";
+  return {
+    type: expected,
+    subject: sub,
+    sid,
+    jti,
+    issuedAtSeconds: iat,
+    expiresAtSeconds: exp,
+    sessionCreatedAtMs,
+    scope: typeof scope === "string" ? scope : "",
+    claims: payload,
+  };
+}
+
+/** RFC 7519 §4.1.4: a token is dead on its `exp`, give or take the tolerance. */
+export function hasExpired(
+  expiresAtSeconds: number,
+  rules: Pick<ClaimRules, "clockToleranceSeconds">,
+  nowMs: number,
+): boolean {
+  return nowMs >= (expiresAtSeconds + rules.clockToleranceSeconds) * 1000;
+}
+
+/** Milliseconds in the head of a UUIDv7 (RFC 9562 §5.7), or `null` for anything else. */
+export function sessionBirthMs(sid: string): number | null {
+  if (!/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(sid)) {
+    return null;
+  }
+  return Number.parseInt(sid.slice(0, 8) + sid.slice(9, 13), 16);
+}
+
+function isRecord(value: unknown): value is Record<string, JsonValue> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+function hasAudience(aud: unknown, expected: string): boolean {
+  return aud === expected || (Array.isArray(aud) && aud.includes(expected));
+}

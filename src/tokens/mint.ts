@@ -1,0 +1,70 @@
+/**
+ * Mints token pairs. A pair is a pure function of the session and one
+ * generation of its token family, so a pair whose answer was lost is minted
+ * again instead of being stored.
+ *
+ * @module
+ */
+import { sign } from "hono/jwt";
+import type { GatewayConfig } from "../config/config.ts";
+import type { SessionRecord, TokenGeneration } from "../store/port.ts";
+import type { KeyRing } from "./key_ring.ts";
+
+/** An access token and a refresh token, with their times. */
+export interface TokenPair {
+  readonly access: string;
+  readonly refresh: string;
+  readonly accessExpiresAtSeconds: number;
+  readonly refreshExpiresAtSeconds: number;
+}
+
+/** Mints the pair of one generation. */
+export type MintPair = (
+  session: SessionRecord,
+  generation: TokenGeneration,
+) => Promise<TokenPair>;
+
+/** Prepares minting with the signing key of a ring. */
+export function createPairMinter(keys: KeyRing, config: GatewayConfig["tokens"]): MintPair {
+  const { signKey, alg } = keys.signing;
+
+  return async function mintPair(session, generation) {
+    const { issuedAtSeconds, refreshExpiresAtSeconds } = generation;
+    const accessExpiresAtSeconds = Math.min(
+      issuedAtSeconds + config.accessTtlSeconds,
+      refreshExpiresAtSeconds,
+    );
+    const common = {
+      ...session.claims,
+      ...(config.subjectClaim === null ? {} : { [config.subjectClaim]: session.subject }),
+      iss: config.issuer,
+      aud: config.audience,
+      sub: session.subject,
+      sid: session.sid,
+      iat: issuedAtSeconds,
+    };
+    const [access, refresh] = await Promise.all([
+      sign(
+        {
+          ...common,
+          jti: generation.accessJti,
+          exp: accessExpiresAtSeconds,
+          token_type: "access",
+        },
+        signKey,
+        alg,
+      ),
+      sign(
+        {
+          ...common,
+          jti: generation.refreshJti,
+          exp: refreshExpiresAtSeconds,
+          token_type: "refresh",
+        },
+        signKey,
+        alg,
+      ),
+    ]);
+    return { access, refresh, accessExpiresAtSeconds, refreshExpiresAtSeconds };
+  };
+}

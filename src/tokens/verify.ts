@@ -1,0 +1,127 @@
+/**
+ * Verifies access and refresh tokens, once each: a token that was good is
+ * remembered until it expires, so the hot path does no cryptography.
+ *
+ * @module
+ */
+import { verify as verifyJwt } from "hono/jwt";
+import QuickLRU from "quick-lru";
+import type { Clock } from "../clock.ts";
+import { checkClaims, hasExpired } from "./claims.ts";
+import type { ClaimRules, TokenFailure, TokenType, VerifiedToken } from "./claims.ts";
+import type { KeyRing, RingKey } from "./key_ring.ts";
+
+/** A token longer than this is refused unread; browsers allow 4 KiB in a cookie. */
+const MAX_TOKEN_LENGTH = 8192;
+
+/** Compact serialisation (RFC 7515 §3.1): three base64url parts, no padding. */
+const COMPACT = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+
+/** Verifies tokens of one key ring. */
+export interface TokenVerifier {
+  /**
+   * Checks signature, times, issuer, audience and type. A token seen before is
+   * answered at once, from memory; only its `exp` is looked at again.
+   * Revocation is not looked at here (`sessions/revocation_view.ts`).
+   */
+  verify(
+    token: string,
+    expected: TokenType,
+  ): VerifiedToken | TokenFailure | Promise<VerifiedToken | TokenFailure>;
+  /**
+   * The same, for a token that may have expired: who is signing out, or which
+   * session a CSRF token must belong to. Never use it to let somebody in.
+   */
+  identify(token: string, expected: TokenType): Promise<VerifiedToken | TokenFailure>;
+}
+
+/**
+ * Prepares verification. `cacheSize` bounds the number of remembered tokens.
+ * The cache lives and dies with the key ring, so a removed key takes its
+ * tokens along.
+ */
+export function createTokenVerifier(options: {
+  readonly keys: KeyRing;
+  readonly rules: ClaimRules;
+  readonly clock: Clock;
+  readonly cacheSize?: number;
+}): TokenVerifier {
+  const { keys, rules, clock } = options;
+  const verified = new QuickLRU<string, VerifiedToken>({ maxSize: options.cacheSize ?? 20_000 });
+  // All tokens of one key have the same header, so it is decoded once.
+  const keyByHeader = new QuickLRU<string, RingKey>({ maxSize: 64 });
+
+  function keyFor(header: string): RingKey | TokenFailure {
+    const known = keyByHeader.get(header);
+    if (known !== undefined) return known;
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(decodePart(header));
+    } catch {
+      return "malformed";
+    }
+    if (typeof parsed !== "object" || parsed === null) return "malformed";
+    const { kid, alg } = parsed as { kid?: unknown; alg?: unknown };
+    const key = typeof kid === "string" ? keys.byKid.get(kid) : undefined;
+    // The algorithm is the key's, never the token's (RFC 8725 §3.1).
+    if (key === undefined || alg !== key.alg) return "unknown_key";
+    keyByHeader.set(header, key);
+    return key;
+  }
+
+  async function identify(
+    token: string,
+    expected: TokenType,
+  ): Promise<VerifiedToken | TokenFailure> {
+    if (token.length > MAX_TOKEN_LENGTH) return "malformed";
+    const header = COMPACT.exec(token)?.[1];
+    if (header === undefined) return "malformed";
+    const key = keyFor(header);
+    if (typeof key === "string") return key;
+    let payload: unknown;
+    try {
+      payload = await verifyJwt(token, key.verifyKey, {
+        alg: key.alg,
+        // hono/jwt does not require `exp` and knows no tolerance: see claims.ts.
+        exp: false,
+        iat: false,
+        nbf: false,
+      });
+    } catch {
+      return "bad_signature";
+    }
+    return checkClaims(payload, expected, rules, clock());
+  }
+
+  async function verifyNew(
+    token: string,
+    expected: TokenType,
+  ): Promise<VerifiedToken | TokenFailure> {
+    const result = await identify(token, expected);
+    if (typeof result === "string") return result;
+    if (hasExpired(result.expiresAtSeconds, rules, clock())) return "expired";
+    verified.set(token, result);
+    return result;
+  }
+
+  return {
+    identify,
+    verify(token, expected) {
+      const known = verified.get(token);
+      if (known === undefined) return verifyNew(token, expected);
+      if (known.type !== expected) return "wrong_type";
+      if (hasExpired(known.expiresAtSeconds, rules, clock())) {
+        verified.delete(token);
+        return "expired";
+      }
+      return known;
+    },
+  };
+}
+
+function decodePart(part: string): string {
+  const binary = atob(part.replaceAll("-", "+").replaceAll("_", "/"));
+  return new TextDecoder("utf-8", { fatal: true }).decode(
+    Uint8Array.from(binary, (char) => char.charCodeAt(0)),
+  );
+}
