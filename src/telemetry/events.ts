@@ -1,0 +1,45 @@
+/**
+ * Audit events: what happened to whose session. Facts only; there is no field
+ * in which a token, a password or a cookie could travel.
+ *
+ * @module
+ */
+
+/** Something worth a line in the audit log. */
+export type AuditEvent =
+  | { readonly event: "sign_in"; readonly subject: string; readonly sid: string }
+  | { readonly event: "sign_in_failed"; readonly reason: string }
+  | { readonly event: "sign_in_throttled"; readonly retryAfterSeconds: number }
+  | {
+    readonly event: "refresh";
+    readonly subject: string;
+    readonly sid: string;
+    /** The spent token was presented again inside the grace window. */
+    readonly replayed: boolean;
+  }
+  | { readonly event: "refresh_denied"; readonly reason: string; readonly sid?: string }
+  /** A spent refresh token came back outside the grace window; the session is revoked. */
+  | { readonly event: "refresh_reused"; readonly subject: string; readonly sid: string }
+  | { readonly event: "session_revoked"; readonly subject: string; readonly sid: string }
+  | { readonly event: "subject_revoked"; readonly subject: string }
+  | { readonly event: "token_revoked"; readonly subject: string; readonly jti: string }
+  | {
+    readonly event: "denied";
+    readonly code: string;
+    readonly method: string;
+    readonly path: string;
+    readonly subject?: string;
+  }
+  | { readonly event: "upstream_failed"; readonly upstream: string; readonly reason: string }
+  | { readonly event: "identity_unavailable"; readonly reason: string }
+  | { readonly event: "store_unavailable"; readonly reason: string }
+  | { readonly event: "internal_error"; readonly reason: string };
+
+/** Where and for whom an event happened. */
+export interface EventContext {
+  readonly requestId: string;
+  readonly clientAddress: string;
+}
+
+/** Takes audit events; must not throw and must not wait. */
+export type EventSink = (event: AuditEvent, context: EventContext) => void;
