@@ -1,0 +1,55 @@
+/**
+ * Forwarding headers: who asked, how, for which host (RFC 7239 and its
+ * `X-Forwarded-*` forerunners).
+ *
+ * @module
+ */
+import type { ClientInfo } from "./client.ts";
+import type { RequestTrace } from "./trace.ts";
+
+/**
+ * The forwarding headers of a request. Incoming ones are continued only when
+ * the request came through a trusted proxy; otherwise they start here.
+ */
+export function forwardingHeaders(
+  request: Request,
+  around: { readonly client: ClientInfo; readonly trace: RequestTrace },
+  origin: string,
+): [string, string][] {
+  const { headers } = request;
+  const { client, trace } = around;
+  const ownProto = origin.slice(0, origin.indexOf(":"));
+  const ownHost = headers.get("host") ?? origin.slice(origin.indexOf("//") + 2);
+  let forwardedFor = client.peerAddress;
+  let proto = ownProto;
+  let host = ownHost;
+  let chain = "";
+  if (client.viaTrustedProxy) {
+    const incoming = headers.get("x-forwarded-for");
+    if (incoming !== null) forwardedFor = `${incoming}, ${client.peerAddress}`;
+    const incomingProto = headers.get("x-forwarded-proto");
+    if (incomingProto === "http" || incomingProto === "https") proto = incomingProto;
+    host = headers.get("x-forwarded-host") ?? ownHost;
+    const incomingForwarded = headers.get("forwarded");
+    if (incomingForwarded !== null) chain = `${incomingForwarded}, `;
+  }
+  return [
+    ["x-forwarded-for", forwardedFor],
+    ["x-forwarded-proto", proto],
+    ["x-forwarded-host", host],
+    ["forwarded", `${chain}for=${node(client.peerAddress)};host=${quote(host)};proto=${proto}`],
+    ["x-request-id", trace.requestId],
+    ["traceparent", trace.traceparent],
+  ];
+}
+
+/** RFC 7239 §6: an IPv6 address is bracketed and quoted. */
+function node(address: string): string {
+  return address.includes(":") ? `"[${address}]"` : address;
+}
+
+function quote(value: string): string {
+  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value)
+    ? value
+    : `"${value.replace(/["\\]/g, "\\$&")}"`;
+}
