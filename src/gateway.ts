@@ -1,0 +1,236 @@
+/**
+ * The one place where the parts are put together.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import { createCookieJar } from "./browser/cookies.ts";
+import { createCsrf } from "./browser/csrf.ts";
+import type { Clock } from "./clock.ts";
+import type { GatewayConfig, RouteConfig } from "./config/config.ts";
+import { createAuthenticate } from "./http/authenticate.ts";
+import { fail, surroundingsOf } from "./http/context.ts";
+import type { GatewayEnv } from "./http/context.ts";
+import { cookieTransport } from "./http/cookie_transport.ts";
+import { createLeakGuard } from "./http/leak_guard.ts";
+import { operations } from "./http/operations.ts";
+import { proxied } from "./http/proxied.ts";
+import type { Destination, PreparedUpstream } from "./http/proxied.ts";
+import { jwksEndpoint, tokenStandards } from "./http/standards.ts";
+import { tokenTransport } from "./http/token_transport.ts";
+import type { IdentitySource } from "./identity/port.ts";
+import { compileRequirement } from "./policy/authorize.ts";
+import { parseTarget } from "./policy/path.ts";
+import { compileRoutes } from "./policy/routes.ts";
+import type { RoutePattern, RouteTable } from "./policy/routes.ts";
+import { createClientResolver } from "./proxy/client.ts";
+import { createForward } from "./proxy/forward.ts";
+import type { Transport } from "./proxy/forward.ts";
+import {
+  claimHeader,
+  createIdentityHeaders,
+  createRequestHeaderFilter,
+} from "./proxy/request_headers.ts";
+import { traceOf } from "./proxy/trace.ts";
+import { createRevocationView } from "./sessions/revocation_view.ts";
+import { createSessions } from "./sessions/sessions.ts";
+import { createSignIn } from "./sessions/sign_in.ts";
+import { type SessionStore, StoreUnavailableError } from "./store/port.ts";
+import type { EventSink } from "./telemetry/events.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
+import { createAssertionMinter } from "./tokens/assertion.ts";
+import type { KeyRing } from "./tokens/key_ring.ts";
+import { createPairMinter } from "./tokens/mint.ts";
+import { createTokenVerifier } from "./tokens/verify.ts";
+
+/** What the gateway needs from the runtime it stands on. */
+export interface GatewayPorts {
+  readonly store: SessionStore;
+  readonly keys: KeyRing;
+  readonly identity: IdentitySource;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly events: EventSink;
+}
+
+/**
+ * Puts a gateway together. Everything that can be decided from the
+ * configuration is decided here, once.
+ *
+ * @throws {KeyRingError} when an upstream asks for an assertion no key can sign.
+ */
+export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<GatewayEnv> {
+  const { store, keys, clock } = ports;
+  const metrics = createMetrics();
+  const sink: EventSink = (event, context) => {
+    metrics.event(event);
+    ports.events(event, context);
+  };
+  const verifier = createTokenVerifier({ keys, rules: config.tokens, clock });
+  const view = createRevocationView({
+    store,
+    clock,
+    ...config.revocation,
+    onError: (error) =>
+      sink(
+        { event: "store_unavailable", reason: String(error) },
+        { requestId: "-", clientAddress: "-" },
+      ),
+  });
+  const authenticate = createAuthenticate({ verifier, view });
+  const sessions = createSessions({
+    store,
+    view,
+    verifier,
+    clock,
+    config: config.tokens,
+    mintPair: createPairMinter(keys, config.tokens),
+  });
+  const [counterKey] = keys.hmacKeys;
+  if (counterKey === undefined) throw new TypeError("a key ring has at least one HMAC key");
+  const signIn = createSignIn({
+    store,
+    sessions,
+    identity: ports.identity,
+    throttle: config.throttle,
+    counterKey,
+  });
+  const jar = createCookieJar({ secure: config.secure });
+  const csrf = createCsrf(keys.hmacKeys);
+  const clientOf = createClientResolver(config.trustedProxies);
+
+  const app = new Hono<GatewayEnv>();
+  app.use(async (c, next) => {
+    const { headers } = c.req.raw;
+    const client = clientOf(headers, c.env.remoteAddress);
+    const trace = traceOf(headers, client.viaTrustedProxy);
+    c.set("around", surroundingsOf(client, trace, c.env.waitUntil, sink));
+    await next();
+  });
+  app.onError((error, c) => {
+    const around = c.get("around");
+    if (error instanceof StoreUnavailableError) {
+      around.emit({ event: "store_unavailable", reason: error.message });
+      return fail(c, { code: "store_unavailable" });
+    }
+    around.emit({ event: "internal_error", reason: error.stack ?? String(error) });
+    return fail(c, { code: "internal_error" });
+  });
+
+  const { auth, token } = config.paths;
+  const own = new Hono<GatewayEnv>();
+  own.use(async (c, next) => {
+    const target = parseTarget(c.req.raw.url);
+    if ("problem" in target) return fail(c, { code: "ambiguous_path", detail: target.problem });
+    await next();
+  });
+  own.route(
+    "/",
+    cookieTransport({
+      origin: config.origin,
+      jar,
+      csrf,
+      clock,
+      signIn,
+      sessions,
+      verifier,
+      authenticate,
+    }),
+  );
+  own.route("/", tokenStandards({ sessions, verifier }));
+  own.route("/", operations({ view, metrics }));
+  own.all("*", (c) => fail(c, { code: "not_found" }));
+  app.route(auth, own);
+  app.route(token, tokenTransport({ signIn, sessions, verifier, view }));
+  app.route("/", jwksEndpoint(keys));
+  app.all(
+    "*",
+    proxied({
+      origin: config.origin,
+      loginPath: `${auth}/login`,
+      table: compileTable(config, ports),
+      jar,
+      csrf,
+      clock,
+      verifier,
+      authenticate,
+      sessions,
+      staysBehind: createRequestHeaderFilter(identityHeaderNames(config)),
+      leakGuard: createLeakGuard(config.tokens.issuer),
+      metrics,
+    }),
+  );
+  return app;
+}
+
+/** Postern's own paths first, so that no pattern of the configuration can take them over. */
+function compileTable(config: GatewayConfig, ports: GatewayPorts): RouteTable<Destination> {
+  const upstreams = new Map(
+    Array.from(config.upstreams, ([name, upstream]): [string, PreparedUpstream] => [name, {
+      name,
+      forward: createForward(upstream, ports.transport),
+      identityHeaders: createIdentityHeaders({ ...mappedHeaders(config), ...upstream.headers }),
+      assertion: upstream.assertion === null ? null : {
+        header: upstream.assertion.header,
+        mint: createAssertionMinter({
+          keys: ports.keys,
+          upstream: name,
+          config: upstream.assertion,
+          issuer: config.tokens.issuer,
+          subjectClaim: config.tokens.subjectClaim,
+          clock: ports.clock,
+        }),
+      },
+    }]),
+  );
+  const own = [`${config.paths.auth}/*`, `${config.paths.token}/*`, "/.well-known/jwks.json"];
+  return compileRoutes([
+    ...own.map((path): RoutePattern<Destination> => ({
+      path,
+      policyKey: "postern",
+      value: { kind: "own" },
+    })),
+    ...config.routes.map((route): RoutePattern<Destination> => {
+      const upstream = upstreams.get(route.upstream);
+      if (upstream === undefined) throw new TypeError(`no upstream "${route.upstream}"`);
+      return {
+        path: route.path,
+        ...(route.host === undefined ? {} : { host: route.host }),
+        ...(route.methods === undefined ? {} : { methods: route.methods }),
+        policyKey: policyKey(route),
+        value: {
+          kind: "route",
+          upstream,
+          open: route.auth === "none",
+          strict: route.revocation === "strict",
+          transparent: route.refresh === "transparent",
+          satisfied: route.require === undefined ? null : compileRequirement(route.require),
+          requiredScope: route.require?.scope,
+        },
+      };
+    }),
+  ]);
+}
+
+/** Two routes with the same key protect in the same way, so a path may be read as either. */
+function policyKey(route: RouteConfig): string {
+  const { upstream, auth, revocation } = route;
+  return JSON.stringify({ upstream, auth, revocation, require: route.require ?? null });
+}
+
+/** Every claim mapped in the identity source reaches upstreams as `X-Auth-<Claim>`. */
+function mappedHeaders(config: GatewayConfig): Record<string, string> {
+  if (config.identity.kind !== "upstream") return {};
+  return Object.fromEntries(
+    Object.keys(config.identity.claims)
+      .filter((claim) => claim !== "scope")
+      .map((claim) => [claimHeader(claim), claim]),
+  );
+}
+
+function identityHeaderNames(config: GatewayConfig): string[] {
+  return [
+    ...Object.keys(mappedHeaders(config)),
+    ...Array.from(config.upstreams.values()).flatMap((upstream) => Object.keys(upstream.headers)),
+  ];
+}

@@ -1,0 +1,55 @@
+/**
+ * What the endpoint groups share: the request's surroundings, and how a
+ * failure leaves the house.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import type { ClientInfo } from "../proxy/client.ts";
+import type { RequestTrace } from "../proxy/trace.ts";
+import type { WaitUntil } from "../sessions/revocation_view.ts";
+import type { AuditEvent, EventSink } from "../telemetry/events.ts";
+import { type Problem, problemResponse } from "./problem.ts";
+
+/** What a runtime's entry knows of a connection; Hono hands it to us as `env`. */
+export interface ConnectionInfo {
+  /** Address of the peer, or of the client where the platform says so (Workers). */
+  readonly remoteAddress: string;
+  /** Keeps background work alive after the answer has been sent. */
+  readonly waitUntil: WaitUntil;
+}
+
+/** Hono's type parameters for this application. */
+export interface GatewayEnv {
+  Bindings: ConnectionInfo;
+  Variables: { around: Surroundings };
+}
+
+/** The surroundings of one request. */
+export interface Surroundings {
+  readonly client: ClientInfo;
+  readonly trace: RequestTrace;
+  readonly waitUntil: WaitUntil;
+  /** Writes an audit event about this request. */
+  emit(event: AuditEvent): void;
+}
+
+/** Builds {@link Surroundings}. */
+export function surroundingsOf(
+  client: ClientInfo,
+  trace: RequestTrace,
+  waitUntil: WaitUntil,
+  sink: EventSink,
+): Surroundings {
+  return {
+    client,
+    trace,
+    waitUntil,
+    emit: (event) => sink(event, { requestId: trace.requestId, clientAddress: client.address }),
+  };
+}
+
+/** The problem answer of this request. */
+export function fail(c: Context<GatewayEnv>, problem: Problem): Response {
+  return problemResponse(problem, c.get("around").trace.requestId);
+}

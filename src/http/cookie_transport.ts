@@ -1,0 +1,310 @@
+/**
+ * The cookie transport: sign-in, refresh and sign-out for browsers. Tokens
+ * travel in cookies that no script can read.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import type { Context } from "hono";
+import { z } from "zod";
+import { CookieTooLargeError } from "../browser/cookies.ts";
+import type { CookieJar, GatewayCookies } from "../browser/cookies.ts";
+import { isSameOrigin } from "../browser/csrf.ts";
+import type { Csrf } from "../browser/csrf.ts";
+import type { Clock } from "../clock.ts";
+import type { Sessions, SignedIn } from "../sessions/sessions.ts";
+import type { SignIn } from "../sessions/sign_in.ts";
+import type { VerifiedToken } from "../tokens/claims.ts";
+import type { TokenVerifier } from "../tokens/verify.ts";
+import { readCredential } from "./authenticate.ts";
+import type { Authenticate } from "./authenticate.ts";
+import { readFields } from "./body.ts";
+import { fail } from "./context.ts";
+import type { GatewayEnv } from "./context.ts";
+import { refreshProblem, tooManyAttempts } from "./outcomes.ts";
+import type { Problem } from "./problem.ts";
+import { allowOnly } from "./methods.ts";
+
+/** What the cookie transport is put together from. */
+export interface CookieTransportParts {
+  readonly origin: string;
+  readonly jar: CookieJar;
+  readonly csrf: Csrf;
+  readonly clock: Clock;
+  readonly signIn: SignIn;
+  readonly sessions: Sessions;
+  readonly verifier: TokenVerifier;
+  readonly authenticate: Authenticate;
+}
+
+const credentialsSchema = z.object({
+  username: z.string().min(1).max(1024),
+  password: z.string().min(1).max(4096),
+});
+
+type GatewayContext = Context<GatewayEnv>;
+
+/** *Session JSON* of the wire contract. */
+interface SessionJson {
+  readonly subject: string;
+  readonly sid: string;
+  readonly scope: string;
+  readonly accessExpiresAt: string;
+  readonly refreshExpiresAt: string;
+  readonly csrfToken: string;
+}
+
+/** The endpoints under `/auth` that browsers use. */
+export function cookieTransport(parts: CookieTransportParts): Hono<GatewayEnv> {
+  const { origin, jar, csrf, clock, signIn, sessions, verifier, authenticate } = parts;
+  const app = new Hono<GatewayEnv>();
+
+  function withCookies(response: Response, setCookies: readonly string[]): Response {
+    response.headers.set("cache-control", "no-store");
+    for (const cookie of setCookies) response.headers.append("set-cookie", cookie);
+    return response;
+  }
+
+  async function answerSignedIn(c: GatewayContext, signedIn: SignedIn): Promise<Response> {
+    const { session, pair } = signedIn;
+    const csrfToken = await csrf.issue(session.sid);
+    const cookies = jar.issue(pair, csrfToken, clock());
+    const json: SessionJson = {
+      subject: session.subject,
+      sid: session.sid,
+      scope: typeof session.claims["scope"] === "string" ? session.claims["scope"] : "",
+      accessExpiresAt: iso(pair.accessExpiresAtSeconds),
+      refreshExpiresAt: iso(pair.refreshExpiresAtSeconds),
+      csrfToken,
+    };
+    return withCookies(c.json(json), cookies);
+  }
+
+  /** The caller of an endpoint that needs a valid access token, CSRF checked. */
+  async function caller(
+    c: GatewayContext,
+    unsafe: boolean,
+  ): Promise<{ token: VerifiedToken } | { problem: Problem }> {
+    const credential = readCredential(c.req.raw.headers, jar);
+    if (credential.kind === "refused") return { problem: { code: credential.code } };
+    if (credential.kind === "none") return { problem: { code: "token_missing" } };
+    const token = await authenticate(credential.token, c.get("around").waitUntil);
+    if (typeof token === "string") return { problem: { code: token } };
+    if (
+      unsafe && credential.kind === "cookie" &&
+      !(await passesCsrf(c, token.sid, credential.cookies))
+    ) {
+      return { problem: { code: "csrf_failed" } };
+    }
+    return { token };
+  }
+
+  async function passesCsrf(
+    c: GatewayContext,
+    sid: string,
+    cookies: GatewayCookies,
+  ): Promise<boolean> {
+    const { headers } = c.req.raw;
+    return isSameOrigin(headers, origin) &&
+      await csrf.check(sid, headers.get("x-csrf-token"), cookies.csrf);
+  }
+
+  function denied(c: GatewayContext, problem: Problem): Response {
+    c.get("around").emit({
+      event: "denied",
+      code: problem.code,
+      method: c.req.method,
+      path: c.req.path,
+    });
+    return fail(c, problem);
+  }
+
+  app.post("/login", async (c) => {
+    const around = c.get("around");
+    // No session yet, so no CSRF token: the origin rule alone (login CSRF).
+    if (!isSameOrigin(c.req.raw.headers, origin)) return denied(c, { code: "csrf_failed" });
+    const body = await readFields(c.req.raw);
+    if (body.kind === "problem") return fail(c, body.problem);
+    const credentials = credentialsSchema.safeParse(body.fields);
+    if (!credentials.success) {
+      return fail(c, {
+        code: "invalid_request",
+        detail: "Send username and password.",
+        extensions: {
+          errors: credentials.error.issues.map((issue) => ({
+            field: issue.path.join("."),
+            message: issue.message,
+          })),
+        },
+      });
+    }
+    const device = {
+      userAgent: c.req.header("user-agent") ?? "",
+      ip: around.client.address,
+    };
+    const outcome = await signIn(credentials.data, device, {
+      requestId: around.trace.requestId,
+      signal: c.req.raw.signal,
+    });
+    switch (outcome.kind) {
+      case "signed_in": {
+        const { session } = outcome.signedIn;
+        try {
+          const response = await answerSignedIn(c, outcome.signedIn);
+          around.emit({ event: "sign_in", subject: session.subject, sid: session.sid });
+          return response;
+        } catch (error) {
+          if (!(error instanceof CookieTooLargeError)) throw error;
+          await sessions.end(session);
+          around.emit({ event: "sign_in_failed", reason: error.message });
+          return fail(c, { code: "claims_too_large", detail: error.message });
+        }
+      }
+      case "rejected":
+        around.emit({ event: "sign_in_failed", reason: "invalid_credentials" });
+        return fail(c, { code: "invalid_credentials" });
+      case "throttled":
+        around.emit({
+          event: "sign_in_throttled",
+          retryAfterSeconds: outcome.retryAfterSeconds,
+        });
+        return fail(c, tooManyAttempts(outcome.retryAfterSeconds));
+      case "unavailable":
+        around.emit({ event: "identity_unavailable", reason: outcome.reason });
+        return fail(c, { code: "identity_unavailable" });
+    }
+  });
+  allowOnly(app, "/login", ["POST"]);
+
+  app.post("/refresh", async (c) => {
+    const around = c.get("around");
+    const { headers } = c.req.raw;
+    if (!isSameOrigin(headers, origin)) return denied(c, { code: "csrf_failed" });
+    const cookies = jar.read(headers.get("cookie"));
+    if (cookies.conflicting) return denied(c, { code: "ambiguous_credentials" });
+    if (cookies.refresh === null) return denied(c, { code: "refresh_missing" });
+    const token = await verifier.identify(cookies.refresh, "refresh");
+    if (typeof token === "string") {
+      around.emit({ event: "refresh_denied", reason: token });
+      return withCookies(fail(c, { code: "refresh_invalid" }), jar.clear());
+    }
+    if (!(await passesCsrf(c, token.sid, cookies))) return denied(c, { code: "csrf_failed" });
+    const outcome = await sessions.refresh(cookies.refresh);
+    if (outcome.kind === "refreshed") {
+      const { session } = outcome.signedIn;
+      around.emit({
+        event: "refresh",
+        subject: session.subject,
+        sid: session.sid,
+        replayed: outcome.replayed,
+      });
+      return await answerSignedIn(c, outcome.signedIn);
+    }
+    return withCookies(fail(c, refreshProblem(outcome, around)), jar.clear());
+  });
+  allowOnly(app, "/refresh", ["POST"]);
+
+  /** Whose session a sign-out is about: good even when the tokens have expired. */
+  async function signingOut(c: GatewayContext): Promise<
+    { token: VerifiedToken | null; cookies: boolean } | { problem: Problem }
+  > {
+    const { headers } = c.req.raw;
+    const credential = readCredential(headers, jar);
+    if (credential.kind === "refused") return { problem: { code: credential.code } };
+    if (credential.kind === "bearer") {
+      const token = await verifier.identify(credential.token, "access");
+      if (typeof token === "string") return { problem: { code: "token_invalid" } };
+      return { token, cookies: false };
+    }
+    if (!isSameOrigin(headers, origin)) return { problem: { code: "csrf_failed" } };
+    const { cookies } = credential;
+    for (
+      const [value, type] of [[cookies.refresh, "refresh"], [cookies.access, "access"]] as const
+    ) {
+      if (value === null) continue;
+      const token = await verifier.identify(value, type);
+      if (typeof token === "string") continue;
+      if (!(await passesCsrf(c, token.sid, cookies))) return { problem: { code: "csrf_failed" } };
+      return { token, cookies: true };
+    }
+    return { token: null, cookies: true };
+  }
+
+  app.post("/logout", async (c) => {
+    const who = await signingOut(c);
+    if ("problem" in who) return denied(c, who.problem);
+    if (who.token !== null) {
+      await sessions.end(who.token);
+      const { subject, sid } = who.token;
+      c.get("around").emit({ event: "session_revoked", subject, sid });
+    }
+    return withCookies(c.body(null, 204), jar.clear());
+  });
+  allowOnly(app, "/logout", ["POST"]);
+
+  app.post("/logout/all", async (c) => {
+    // Ending other devices' sessions takes a session that still stands.
+    const who = await caller(c, true);
+    if ("problem" in who) return denied(c, who.problem);
+    await sessions.endAll(who.token.subject);
+    c.get("around").emit({ event: "subject_revoked", subject: who.token.subject });
+    return withCookies(c.body(null, 204), jar.clear());
+  });
+  allowOnly(app, "/logout/all", ["POST"]);
+
+  app.get("/session", async (c) => {
+    const who = await caller(c, false);
+    if ("problem" in who) return fail(c, who.problem);
+    const { token } = who;
+    const session = await sessions.read(token.sid);
+    if (session === null) return fail(c, { code: "session_revoked" });
+    const json: SessionJson = {
+      subject: token.subject,
+      sid: token.sid,
+      scope: token.scope,
+      accessExpiresAt: iso(token.expiresAtSeconds),
+      refreshExpiresAt: iso(session.current.refreshExpiresAtSeconds),
+      csrfToken: await csrf.issue(token.sid),
+    };
+    return withCookies(c.json(json), []);
+  });
+  allowOnly(app, "/session", ["GET"]);
+
+  app.get("/sessions", async (c) => {
+    const who = await caller(c, false);
+    if ("problem" in who) return fail(c, who.problem);
+    const { token } = who;
+    const records = await sessions.list(token.subject);
+    return withCookies(
+      c.json({
+        sessions: records.map((session) => ({
+          sid: session.sid,
+          createdAt: new Date(session.createdAtMs).toISOString(),
+          lastSeenAt: new Date(session.lastSeenAtMs).toISOString(),
+          userAgent: session.userAgent,
+          ip: session.ip,
+          current: session.sid === token.sid,
+        })),
+      }),
+      [],
+    );
+  });
+  allowOnly(app, "/sessions", ["GET"]);
+
+  app.delete("/sessions/:sid", async (c) => {
+    const who = await caller(c, true);
+    if ("problem" in who) return denied(c, who.problem);
+    const sid = c.req.param("sid");
+    const { subject } = who.token;
+    if (!(await sessions.endOwn(subject, sid))) return fail(c, { code: "session_not_found" });
+    c.get("around").emit({ event: "session_revoked", subject, sid });
+    return withCookies(c.body(null, 204), sid === who.token.sid ? jar.clear() : []);
+  });
+  allowOnly(app, "/sessions/:sid", ["DELETE"]);
+
+  return app;
+}
+
+function iso(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
+}

@@ -1,0 +1,43 @@
+/**
+ * Outcomes that more than one transport turns into an answer.
+ *
+ * @module
+ */
+import type { RefreshOutcome } from "../sessions/sessions.ts";
+import type { Surroundings } from "./context.ts";
+import type { Problem } from "./problem.ts";
+
+/** The problem of a refresh that failed; writes the audit event. */
+export function refreshProblem(
+  outcome: Exclude<RefreshOutcome, { kind: "refreshed" }>,
+  around: Surroundings,
+): Problem {
+  switch (outcome.kind) {
+    case "invalid":
+      around.emit({ event: "refresh_denied", reason: outcome.failure });
+      return { code: "refresh_invalid" };
+    case "expired":
+      around.emit({ event: "refresh_denied", reason: "expired" });
+      return { code: "refresh_expired" };
+    case "reused":
+      around.emit({ event: "refresh_reused", subject: outcome.subject, sid: outcome.sid });
+      return { code: "refresh_reused" };
+    case "revoked":
+      around.emit({ event: "refresh_denied", reason: "revoked", sid: outcome.sid });
+      return { code: "session_revoked" };
+  }
+}
+
+/** The problem of a throttled sign-in. */
+export function tooManyAttempts(retryAfterSeconds: number): Problem {
+  return {
+    code: "too_many_attempts",
+    detail: `Try again in ${describeWait(retryAfterSeconds)}.`,
+    retryAfterSeconds,
+  };
+}
+
+function describeWait(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} seconds`;
+  return `${Math.ceil(seconds / 60)} minutes`;
+}

@@ -1,0 +1,143 @@
+/**
+ * Failures as data: a closed union of codes, and the one place that turns a
+ * code into a status, a problem document (RFC 9457) and a challenge (RFC 6750).
+ *
+ * @module
+ */
+
+/** Every failure the gateway itself can answer with, and its status. */
+const STATUS = {
+  invalid_request: 400,
+  ambiguous_credentials: 400,
+  ambiguous_path: 400,
+  token_in_query: 400,
+  token_missing: 401,
+  token_invalid: 401,
+  token_expired: 401,
+  session_revoked: 401,
+  invalid_credentials: 401,
+  refresh_missing: 401,
+  refresh_invalid: 401,
+  refresh_expired: 401,
+  refresh_reused: 401,
+  csrf_failed: 403,
+  insufficient_scope: 403,
+  not_found: 404,
+  session_not_found: 404,
+  method_not_allowed: 405,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  too_many_attempts: 429,
+  internal_error: 500,
+  claims_too_large: 500,
+  upstream_unavailable: 502,
+  identity_unavailable: 503,
+  store_unavailable: 503,
+  upstream_timeout: 504,
+} as const;
+
+/** The stable code of a failure. */
+export type ProblemCode = keyof typeof STATUS;
+
+const TITLE: Readonly<Record<ProblemCode, string>> = {
+  invalid_request: "The request is malformed",
+  ambiguous_credentials: "The request carries two different tokens",
+  ambiguous_path: "The path could be read in more than one way",
+  token_in_query: "A token must not travel in a query",
+  token_missing: "Sign-in is required",
+  token_invalid: "The access token is not valid",
+  token_expired: "The access token has expired",
+  session_revoked: "The session has been ended",
+  invalid_credentials: "The user name or password is wrong",
+  refresh_missing: "There is no refresh token",
+  refresh_invalid: "The refresh token is not valid",
+  refresh_expired: "The session has expired",
+  refresh_reused: "The refresh token was used twice; the session has been ended",
+  csrf_failed: "The request did not come from this site",
+  insufficient_scope: "The access token does not allow this",
+  not_found: "There is nothing here",
+  session_not_found: "There is no such session",
+  method_not_allowed: "This method is not allowed here",
+  payload_too_large: "The request body is too large",
+  unsupported_media_type: "This content type is not understood here",
+  too_many_attempts: "Too many failed attempts",
+  internal_error: "Something went wrong in the gateway",
+  claims_too_large: "The claims of this subject do not fit into a cookie",
+  upstream_unavailable: "The upstream can not be reached",
+  identity_unavailable: "Sign-in is not possible at the moment",
+  store_unavailable: "Sessions can not be checked at the moment",
+  upstream_timeout: "The upstream did not answer in time",
+};
+
+/** Codes whose 401 tells, after RFC 6750 §3.1, that a token was presented and refused. */
+const INVALID_TOKEN: ReadonlySet<ProblemCode> = new Set([
+  "token_invalid",
+  "token_expired",
+  "session_revoked",
+  "refresh_invalid",
+  "refresh_expired",
+  "refresh_reused",
+]);
+
+/** Seconds after which an outage is worth another try, unless something better is known. */
+const RETRY_AFTER_SECONDS = 1;
+
+/** A failure with its facts. */
+export interface Problem {
+  readonly code: ProblemCode;
+  /** For a person: what happened and what to do. Never a secret. */
+  readonly detail?: string;
+  readonly retryAfterSeconds?: number;
+  /** For `insufficient_scope`: what would have sufficed. */
+  readonly scope?: readonly string[];
+  /** For `method_not_allowed`. */
+  readonly allow?: readonly string[];
+  /** Further members of the document. */
+  readonly extensions?: Readonly<Record<string, unknown>>;
+}
+
+/** The HTTP status of a failure. */
+export function problemStatus(code: ProblemCode): number {
+  return STATUS[code];
+}
+
+/** The answer for a failure: `application/problem+json`, never stored by any cache. */
+export function problemResponse(problem: Problem, requestId: string): Response {
+  const { code } = problem;
+  const status = STATUS[code];
+  const headers = new Headers({
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "x-request-id": requestId,
+  });
+  const challenge = challengeFor(problem, status);
+  if (challenge !== null) headers.set("www-authenticate", challenge);
+  if (problem.allow !== undefined) headers.set("allow", problem.allow.join(", "));
+  const retryAfter = problem.retryAfterSeconds ??
+    (status === 503 ? RETRY_AFTER_SECONDS : undefined);
+  if (retryAfter !== undefined) headers.set("retry-after", String(Math.ceil(retryAfter)));
+  const document = {
+    type: "about:blank",
+    title: TITLE[code],
+    status,
+    code,
+    ...(problem.detail === undefined ? {} : { detail: problem.detail }),
+    requestId,
+    ...problem.extensions,
+  };
+  return new Response(JSON.stringify(document), { status, headers });
+}
+
+/** RFC 6750 §3: no `error` when no token was presented. */
+function challengeFor(problem: Problem, status: number): string | null {
+  const { code } = problem;
+  if (code === "insufficient_scope") {
+    const scope = problem.scope === undefined ? "" : `, scope="${problem.scope.join(" ")}"`;
+    return `Bearer realm="postern", error="insufficient_scope", ` +
+      `error_description="${TITLE[code]}"${scope}`;
+  }
+  if (status !== 401) return null;
+  if (!INVALID_TOKEN.has(code)) return 'Bearer realm="postern"';
+  return `Bearer realm="postern", error="invalid_token", error_description="${TITLE[code]}"`;
+}

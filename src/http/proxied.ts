@@ -1,0 +1,349 @@
+/**
+ * The proxied request, start to finish: match, authenticate, check revocation,
+ * authorise, forward, finish.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import type { CookieJar, GatewayCookies } from "../browser/cookies.ts";
+import { isSafeMethod, isSameOrigin, looksLikeCsrfToken } from "../browser/csrf.ts";
+import type { Csrf } from "../browser/csrf.ts";
+import type { Clock } from "../clock.ts";
+import { parseTarget } from "../policy/path.ts";
+import type { RouteTable } from "../policy/routes.ts";
+import { forwardingHeaders } from "../proxy/forwarding.ts";
+import type { Forward } from "../proxy/forward.ts";
+import type { HeaderFilter } from "../proxy/request_headers.ts";
+import type { Sessions } from "../sessions/sessions.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import type { MintAssertion } from "../tokens/assertion.ts";
+import type { VerifiedToken } from "../tokens/claims.ts";
+import type { TokenVerifier } from "../tokens/verify.ts";
+import { readCredential } from "./authenticate.ts";
+import type { Authenticate, Credential } from "./authenticate.ts";
+import type { GatewayEnv, Surroundings } from "./context.ts";
+import type { LeakGuard } from "./leak_guard.ts";
+import { refreshProblem } from "./outcomes.ts";
+import { problemResponse } from "./problem.ts";
+import type { Problem } from "./problem.ts";
+
+/** An upstream, prepared. */
+export interface PreparedUpstream {
+  readonly name: string;
+  readonly forward: Forward;
+  readonly identityHeaders: (token: VerifiedToken) => readonly (readonly [string, string])[];
+  readonly assertion: { readonly header: string; readonly mint: MintAssertion } | null;
+}
+
+/** A route, prepared. */
+export interface PreparedRoute {
+  readonly upstream: PreparedUpstream;
+  readonly open: boolean;
+  readonly strict: boolean;
+  readonly transparent: boolean;
+  readonly satisfied: ((claims: VerifiedToken["claims"]) => boolean) | null;
+  readonly requiredScope: readonly string[] | undefined;
+}
+
+/** What the route table leads to. */
+export type Destination = { readonly kind: "own" } | ({ readonly kind: "route" } & PreparedRoute);
+
+/** What proxying is put together from. */
+export interface ProxiedParts {
+  readonly origin: string;
+  readonly loginPath: string;
+  readonly table: RouteTable<Destination>;
+  readonly jar: CookieJar;
+  readonly csrf: Csrf;
+  readonly clock: Clock;
+  readonly verifier: TokenVerifier;
+  readonly authenticate: Authenticate;
+  readonly sessions: Sessions;
+  readonly staysBehind: HeaderFilter;
+  readonly leakGuard: LeakGuard;
+  readonly metrics: Metrics;
+}
+
+/** Who is calling; `setCookies` ride on the answer when the pair was rotated in passing. */
+interface Caller {
+  readonly token: VerifiedToken;
+  readonly setCookies: readonly string[];
+}
+
+type CallerOrProblem = Caller | { readonly problem: Problem; readonly clearCookies?: boolean };
+
+const NO_COOKIES: readonly string[] = [];
+
+/** The handler for everything that is not Postern's own. */
+export function proxied(parts: ProxiedParts): (c: Context<GatewayEnv>) => Promise<Response> {
+  const { origin, table, jar, csrf, clock, verifier, authenticate, sessions } = parts;
+
+  async function passesCsrf(headers: Headers, sid: string, cookies: GatewayCookies) {
+    return isSameOrigin(headers, origin) &&
+      await csrf.check(sid, headers.get("x-csrf-token"), cookies.csrf);
+  }
+
+  /** Names the caller of a protected route, or says why nobody is let in. */
+  async function identify(
+    request: Request,
+    credential: Credential,
+    route: PreparedRoute,
+    around: Surroundings,
+  ): Promise<CallerOrProblem> {
+    if (credential.kind === "refused") return { problem: { code: credential.code } };
+    const { cookies } = credential;
+    let code: Problem["code"] = "token_missing";
+    if (credential.kind !== "none") {
+      const decided = authenticate(credential.token, around.waitUntil);
+      const token = decided instanceof Promise ? await decided : decided;
+      if (typeof token !== "string") {
+        if (
+          credential.kind === "cookie" && !isSafeMethod(request.method) &&
+          !(await passesCsrf(request.headers, token.sid, cookies))
+        ) return { problem: { code: "csrf_failed" } };
+        return { token, setCookies: NO_COOKIES };
+      }
+      code = token;
+    }
+    const refreshable = route.transparent && credential.kind !== "bearer" &&
+      (code === "token_expired" || code === "token_missing");
+    if (!refreshable || cookies.refresh === null) return { problem: { code } };
+    return await refreshInPassing(request, cookies.refresh, cookies, around);
+  }
+
+  async function refreshInPassing(
+    request: Request,
+    refreshToken: string,
+    cookies: GatewayCookies,
+    around: Surroundings,
+  ): Promise<CallerOrProblem> {
+    if (!isSafeMethod(request.method)) {
+      const token = await verifier.identify(refreshToken, "refresh");
+      if (typeof token === "string") return { problem: { code: "refresh_invalid" } };
+      if (!(await passesCsrf(request.headers, token.sid, cookies))) {
+        return { problem: { code: "csrf_failed" } };
+      }
+    }
+    const outcome = await sessions.refresh(refreshToken);
+    if (outcome.kind !== "refreshed") {
+      return { problem: refreshProblem(outcome, around), clearCookies: true };
+    }
+    const { session, pair } = outcome.signedIn;
+    around.emit({
+      event: "refresh",
+      subject: session.subject,
+      sid: session.sid,
+      replayed: outcome.replayed,
+    });
+    const token = await authenticate(pair.access, around.waitUntil);
+    if (typeof token === "string") return { problem: { code: token } };
+    return {
+      token,
+      setCookies: jar.issue(pair, await csrf.issue(session.sid), clock()),
+    };
+  }
+
+  /** Everything a token must still pass once it is known whose it is. */
+  async function authorise(token: VerifiedToken, route: PreparedRoute): Promise<Problem | null> {
+    if (route.strict && await sessions.status(token) !== "live") {
+      return { code: "session_revoked" };
+    }
+    if (route.satisfied !== null && !route.satisfied(token.claims)) {
+      return {
+        code: "insufficient_scope",
+        ...(route.requiredScope === undefined ? {} : { scope: route.requiredScope }),
+      };
+    }
+    return null;
+  }
+
+  /** The headers for the upstream: what came in less credentials and forgeries, plus ours. */
+  async function outgoingHeaders(
+    request: Request,
+    route: PreparedRoute,
+    token: VerifiedToken | null,
+    around: Surroundings,
+  ): Promise<Headers> {
+    const headers = new Headers();
+    const alsoDropped = connectionOptions(request.headers);
+    for (const [name, value] of request.headers) {
+      if (parts.staysBehind(name) || alsoDropped?.has(name)) continue;
+      if (name === "cookie") {
+        const rest = jar.strip(value);
+        if (rest !== null) headers.append(name, rest);
+      } else if (name === "authorization") {
+        // On a protected route a Bearer token is ours; on an open one it may be the upstream's own.
+        if (!/^bearer/i.test(value) || (token === null && !parts.leakGuard.holdsOurs(value))) {
+          headers.append(name, value);
+        }
+      } else if (name.startsWith("x-csrf") || name.startsWith("x_csrf")) {
+        if (token === null && !looksLikeCsrfToken(value)) headers.append(name, value);
+        else if (!isCsrfHeader(name)) headers.append(name, value);
+      } else {
+        headers.append(name, value);
+      }
+    }
+    for (const [name, value] of forwardingHeaders(request, around, origin)) {
+      headers.set(name, value);
+    }
+    if (token !== null) {
+      for (const [name, value] of route.upstream.identityHeaders(token)) headers.set(name, value);
+      const { assertion } = route.upstream;
+      if (assertion !== null) {
+        const minted = assertion.mint(token);
+        const jwt = minted instanceof Promise ? await minted : minted;
+        headers.set(
+          assertion.header,
+          assertion.header === "Authorization" ? `Bearer ${jwt}` : jwt,
+        );
+      }
+    }
+    return headers;
+  }
+
+  return async function handleProxied(c) {
+    const request = c.req.raw;
+    const around = c.get("around");
+    const target = parseTarget(request.url);
+    if ("problem" in target) {
+      return deny(c, { code: "ambiguous_path", detail: target.problem });
+    }
+    if (parts.leakGuard.holdsOurs(target.search)) return deny(c, { code: "token_in_query" });
+    const match = table.match({
+      path: target.path,
+      host: request.headers.get("host") ?? "",
+      method: request.method,
+    });
+    if (match.kind === "ambiguous") return deny(c, { code: "ambiguous_path" });
+    if (match.kind === "none" || match.value.kind === "own") return deny(c, { code: "not_found" });
+    const route = match.value;
+
+    let caller: Caller | null = null;
+    if (!route.open) {
+      const named = await identify(request, readCredential(request.headers, jar), route, around);
+      if ("problem" in named) return deny(c, named.problem, named.clearCookies === true);
+      const problem = await authorise(named.token, route);
+      if (problem !== null) {
+        return withSetCookies(deny(c, problem, false, named.token), named.setCookies);
+      }
+      caller = named;
+    }
+
+    const token = caller?.token ?? null;
+    const outcome = await route.upstream.forward({
+      method: request.method,
+      target: target.path + target.search,
+      headers: await outgoingHeaders(request, route, token, around),
+      body: request.body,
+      signal: request.signal,
+    });
+    const response = outcome.kind === "answered"
+      ? outcome.response
+      : upstreamProblem(outcome, route.upstream.name, around);
+    parts.metrics.proxied(route.upstream.name, response.status);
+    if (token !== null && !response.headers.has("cache-control")) {
+      // No shared cache keeps an authorised answer unless the upstream said so (RFC 9111 §3.5).
+      response.headers.set("cache-control", "private");
+    }
+    return withSetCookies(response, caller?.setCookies ?? NO_COOKIES);
+  };
+
+  function deny(
+    c: Context<GatewayEnv>,
+    problem: Problem,
+    clearCookies = false,
+    token?: VerifiedToken,
+  ): Response {
+    const around = c.get("around");
+    const { raw } = c.req;
+    around.emit({
+      event: "denied",
+      code: problem.code,
+      method: raw.method,
+      path: pathForLog(raw.url),
+      ...(token === undefined ? {} : { subject: token.subject }),
+    });
+    const response = isSignInProblem(problem) && isNavigation(raw)
+      ? redirectToLogin(raw)
+      : problemResponse(problem, around.trace.requestId);
+    return clearCookies ? withSetCookies(response, jar.clear()) : response;
+  }
+
+  function redirectToLogin(request: Request): Response {
+    const target = parseTarget(request.url);
+    const query = "problem" in target
+      ? ""
+      : `?return_to=${encodeURIComponent(target.path + target.search)}`;
+    return new Response(null, {
+      status: 302,
+      headers: { location: parts.loginPath + query, "cache-control": "no-store" },
+    });
+  }
+}
+
+function isCsrfHeader(name: string): boolean {
+  return name.replaceAll("_", "-") === "x-csrf-token";
+}
+
+function isSignInProblem(problem: Problem): boolean {
+  switch (problem.code) {
+    case "token_missing":
+    case "token_expired":
+    case "token_invalid":
+    case "session_revoked":
+    case "refresh_missing":
+    case "refresh_invalid":
+    case "refresh_expired":
+    case "refresh_reused":
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Only a browser that is going somewhere is sent to the login page; an API client gets 401. */
+function isNavigation(request: Request): boolean {
+  if (request.method !== "GET" && request.method !== "HEAD") return false;
+  if (request.headers.has("authorization")) return false;
+  const mode = request.headers.get("sec-fetch-mode");
+  if (mode !== null) return mode === "navigate";
+  return request.headers.get("accept")?.includes("text/html") ?? false;
+}
+
+/** Headers that `Connection` names belong to this connection only (RFC 9110 §7.6.1). */
+function connectionOptions(headers: Headers): ReadonlySet<string> | null {
+  const connection = headers.get("connection");
+  if (connection === null || /^(?:keep-alive|close)$/i.test(connection)) return null;
+  return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
+}
+
+function upstreamProblem(
+  outcome: { kind: "unavailable"; reason: string } | { kind: "timeout" },
+  upstream: string,
+  around: Surroundings,
+): Response {
+  const timedOut = outcome.kind === "timeout";
+  around.emit({
+    event: "upstream_failed",
+    upstream,
+    reason: timedOut ? "no answer in time" : outcome.reason,
+  });
+  return problemResponse(
+    { code: timedOut ? "upstream_timeout" : "upstream_unavailable" },
+    around.trace.requestId,
+  );
+}
+
+function withSetCookies(response: Response, setCookies: readonly string[]): Response {
+  if (setCookies.length === 0) return response;
+  for (const cookie of setCookies) response.headers.append("set-cookie", cookie);
+  response.headers.set("cache-control", "no-store");
+  return response;
+}
+
+/** The path alone: a query can hold what must not be logged. */
+function pathForLog(url: string): string {
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const path = start < 0 ? "/" : url.slice(start);
+  return path.split(/[?#]/, 1)[0]?.slice(0, 256) ?? "/";
+}

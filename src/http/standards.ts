@@ -1,0 +1,117 @@
+/**
+ * Standard token endpoints: revocation (RFC 7009), introspection (RFC 7662)
+ * and the JWK set (RFC 7517).
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import type { Context } from "hono";
+import type { Sessions } from "../sessions/sessions.ts";
+import type { TokenFailure, VerifiedToken } from "../tokens/claims.ts";
+import type { KeyRing } from "../tokens/key_ring.ts";
+import type { TokenVerifier } from "../tokens/verify.ts";
+import { readFields } from "./body.ts";
+import { fail } from "./context.ts";
+import type { GatewayEnv } from "./context.ts";
+import { allowOnly } from "./methods.ts";
+
+/** What the standard endpoints are put together from. */
+export interface StandardsParts {
+  readonly sessions: Sessions;
+  readonly verifier: TokenVerifier;
+}
+
+/** How long others may keep the JWK set; new keys should be published before they sign. */
+const JWKS_MAX_AGE_SECONDS = 300;
+
+/** `/revoke` and `/introspect`, under `/auth`. */
+export function tokenStandards(parts: StandardsParts): Hono<GatewayEnv> {
+  const { sessions, verifier } = parts;
+  const app = new Hono<GatewayEnv>();
+
+  /** The `token` parameter, of either type; the hint (§2.1) only says where to look first. */
+  async function presented(
+    c: Context<GatewayEnv>,
+  ): Promise<{ token: VerifiedToken | TokenFailure } | { response: Response }> {
+    const body = await readFields(c.req.raw);
+    if (body.kind === "problem") return { response: fail(c, body.problem) };
+    const { token } = body.fields;
+    if (typeof token !== "string" || token === "") {
+      return {
+        response: fail(c, {
+          code: "invalid_request",
+          detail: "The parameter token is required.",
+          extensions: { error: "invalid_request" },
+        }),
+      };
+    }
+    const access = await verifier.verify(token, "access");
+    return {
+      token: access === "wrong_type" ? await verifier.verify(token, "refresh") : access,
+    };
+  }
+
+  // Whoever holds the token may end it (RFC 7009 §2: a public client). A token
+  // that is not valid needs no ending: 200 as well (§2.2).
+  app.post("/revoke", async (c) => {
+    const found = await presented(c);
+    if ("response" in found) return found.response;
+    const { token } = found;
+    if (typeof token !== "string") {
+      const { subject, sid, jti } = token;
+      if (token.type === "refresh") {
+        await sessions.end(token);
+        c.get("around").emit({ event: "session_revoked", subject, sid });
+      } else {
+        await sessions.endToken(token);
+        c.get("around").emit({ event: "token_revoked", subject, jti });
+      }
+    }
+    c.header("cache-control", "no-store");
+    return c.body(null, 200);
+  });
+  allowOnly(app, "/revoke", ["POST"]);
+
+  // The token itself authorises the question (RFC 7662 §2.1 asks for some form
+  // of authorisation against token scanning): only somebody who already holds a
+  // token with a valid signature learns anything, and only about that token.
+  app.post("/introspect", async (c) => {
+    const found = await presented(c);
+    if ("response" in found) return found.response;
+    c.header("cache-control", "no-store");
+    const { token } = found;
+    if (typeof token === "string" || !(await isActive(token))) return c.json({ active: false });
+    return c.json({
+      active: true,
+      token_type: token.type === "access" ? "Bearer" : "refresh_token",
+      sub: token.subject,
+      sid: token.sid,
+      scope: token.scope,
+      iss: token.claims["iss"],
+      aud: token.claims["aud"],
+      iat: token.issuedAtSeconds,
+      exp: token.expiresAtSeconds,
+      jti: token.jti,
+    });
+  });
+  allowOnly(app, "/introspect", ["POST"]);
+
+  async function isActive(token: VerifiedToken): Promise<boolean> {
+    if (token.type === "access") return await sessions.status(token) === "live";
+    const session = await sessions.read(token.sid);
+    return session !== null && session.current.refreshJti === token.jti;
+  }
+
+  return app;
+}
+
+/** `/.well-known/jwks.json`: the public keys of the ring. */
+export function jwksEndpoint(keys: KeyRing): Hono<GatewayEnv> {
+  const app = new Hono<GatewayEnv>();
+  app.get("/.well-known/jwks.json", (c) => {
+    c.header("cache-control", `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
+    return c.json(keys.publicJwks);
+  });
+  allowOnly(app, "/.well-known/jwks.json", ["GET"]);
+  return app;
+}

@@ -1,0 +1,230 @@
+/**
+ * Deno entry: reads the environment and the configuration, opens the store,
+ * serves. The only file that touches `Deno.*`.
+ *
+ *     deno task dev      the demo, or a gateway in front of POSTERN_UPSTREAM
+ *     deno task start    production
+ *     deno task keys     prints a new private JWK set for POSTERN_KEYS
+ *     deno task schema   prints the JSON Schema of postern.json
+ *
+ * @module
+ */
+import { dirname, join } from "node:path";
+import { systemClock } from "./clock.ts";
+import type { GatewayConfig, StoreConfig } from "./config/config.ts";
+import { DEFAULT_PORT } from "./config/demo.ts";
+import { ConfigError, loadConfig } from "./config/load.ts";
+import type { Environment, Mode } from "./config/load.ts";
+import { configJsonSchema } from "./config/schema.ts";
+import { createGateway } from "./gateway.ts";
+import type { ConnectionInfo } from "./http/context.ts";
+import { createIdentitySource } from "./identity/source.ts";
+import { DEMO_TARGET, withDemoUpstream } from "./proxy/demo_upstream.ts";
+import { createMemoryStore } from "./store/memory.ts";
+import { type SessionStore, StoreRejectedError, StoreUnavailableError } from "./store/port.ts";
+import { openSqliteStore } from "./store/sqlite.ts";
+import { createUpstashStore } from "./store/upstash.ts";
+import { createEventLog } from "./telemetry/log.ts";
+import { generateKeySet, importKeyRing, KeyRingError } from "./tokens/key_ring.ts";
+
+/** How long requests under way may take to finish after SIGTERM. */
+const DRAIN_MS = 25_000;
+
+async function main(args: readonly string[]): Promise<number> {
+  switch (args[0]) {
+    case "keys":
+      print(JSON.stringify(await generateKeySet()));
+      return 0;
+    case "schema":
+      print(JSON.stringify(configJsonSchema(), null, 2));
+      return 0;
+    case "dev":
+      return await serve("dev");
+    case "start":
+      return await serve("production");
+    default:
+      complain("usage: main.ts dev | start | keys | schema");
+      return 2;
+  }
+}
+
+async function serve(mode: Mode): Promise<number> {
+  const env: Environment = Deno.env.toObject();
+  const config = await loadConfig({ env, mode, readTextFile });
+  const hostname = env["POSTERN_HOST"] || "127.0.0.1";
+  const port = portFrom(env);
+  const keys = await importKeyRing(await readKeys(env, mode, config.store));
+  const store = openStore(config.store, env);
+  // A store that is down is no reason not to start: routes fail closed until it is back.
+  try {
+    for (const warning of await store.probe()) complain(`warning: ${warning}`);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+    complain(`warning: ${error.message}`);
+  }
+  const format = mode === "dev" ? "text" : "json";
+  const app = createGateway(config, {
+    store,
+    keys,
+    identity: createIdentitySource(config.identity, { fetch }),
+    transport: { fetch: withDemoUpstream(fetch), decodesBodies: true },
+    clock: systemClock,
+    events: createEventLog({ format, write: print, clock: systemClock }),
+  });
+
+  const waitUntil = (work: Promise<unknown>) => void work.catch(() => {});
+  const server = Deno.serve(
+    {
+      hostname,
+      port,
+      automaticCompression: true,
+      onListen: () => print(mode === "dev" ? devBanner(config) : startLine(config, hostname, port)),
+    },
+    (request, info) => {
+      const connection: ConnectionInfo = { remoteAddress: info.remoteAddr.hostname, waitUntil };
+      return app.fetch(request, connection);
+    },
+  );
+  await Promise.race([server.finished, terminationSignal()]);
+  const drained = server.shutdown();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([
+    drained,
+    new Promise((resolve) => timer = setTimeout(resolve, DRAIN_MS)),
+  ]);
+  clearTimeout(timer);
+  await store.close();
+  return 0;
+}
+
+function terminationSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+      Deno.addSignalListener(signal, () => resolve());
+    }
+  });
+}
+
+function portFrom(env: Environment): number {
+  const text = env["POSTERN_PORT"] || String(DEFAULT_PORT);
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new ConfigError([`POSTERN_PORT: "${text}" is not a port number`]);
+  }
+  return port;
+}
+
+function openStore(store: StoreConfig, env: Environment): SessionStore {
+  switch (store.kind) {
+    case "memory":
+      return createMemoryStore({});
+    case "sqlite":
+      return openSqliteStore({ path: store.path });
+    case "upstash": {
+      const url = env["UPSTASH_REDIS_REST_URL"];
+      const token = env["UPSTASH_REDIS_REST_TOKEN"];
+      const problems: string[] = [];
+      if (!url) {
+        problems.push('UPSTASH_REDIS_REST_URL: is required with store.kind "upstash"');
+      }
+      if (!token) {
+        problems.push('UPSTASH_REDIS_REST_TOKEN: is required with store.kind "upstash"');
+      }
+      if (!url || !token) throw new ConfigError(problems);
+      const prefix = env["POSTERN_PREFIX"];
+      return createUpstashStore({
+        url,
+        token,
+        commandTimeoutMs: store.commandTimeoutMs,
+        ...(prefix ? { prefix } : {}),
+      });
+    }
+  }
+}
+
+async function readKeys(env: Environment, mode: Mode, store: StoreConfig): Promise<string> {
+  const given = env["POSTERN_KEYS"];
+  if (given) return given;
+  if (mode === "production") {
+    throw new ConfigError([
+      "POSTERN_KEYS: is required; put the private JWK set there that `deno task keys` prints",
+    ]);
+  }
+  const path = join(store.kind === "sqlite" ? dirname(store.path) : ".postern", "keys.json");
+  const kept = await readTextFile(path);
+  if (kept !== null) return kept;
+  const fresh = JSON.stringify(await generateKeySet());
+  await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await Deno.writeTextFile(path, fresh, { mode: 0o600 });
+  return fresh;
+}
+
+async function readTextFile(path: string): Promise<string | null> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw new ConfigError([`${path}: can not be read: ${(error as Error).message}`]);
+  }
+}
+
+function startLine(config: GatewayConfig, hostname: string, port: number): string {
+  return JSON.stringify({
+    time: new Date().toISOString(),
+    level: "info",
+    event: "listening",
+    address: `${hostname}:${port}`,
+    origin: config.origin,
+    store: config.store.kind,
+  });
+}
+
+function devBanner(config: GatewayConfig): string {
+  const { origin } = config;
+  const login = `${origin}${config.paths.auth}/login`;
+  const demo = Array.from(config.upstreams.values()).some((upstream) =>
+    upstream.targets.includes(DEMO_TARGET)
+  );
+  const targets = Array.from(config.upstreams.values(), (upstream) => upstream.targets.join(", "));
+  const lines = [
+    "",
+    `Postern is at ${origin}, in front of ${demo ? "the demo upstream" : targets.join(" and ")}.`,
+  ];
+  if (config.identity.kind === "demo") {
+    lines.push(
+      'Sign in as "demo" with the password "postern". Try:',
+      "",
+      `  curl ${origin}${demo ? "/public" : "/"}`,
+      `  curl -c /tmp/postern.jar ${login} -d username=demo -d password=postern`,
+      `  curl -b /tmp/postern.jar ${origin}${demo ? "/hello" : "/"}`,
+    );
+  }
+  return [...lines, ""].join("\n");
+}
+
+function print(line: string): void {
+  // deno-lint-ignore no-console
+  console.log(line);
+}
+
+function complain(line: string): void {
+  // deno-lint-ignore no-console
+  console.error(line);
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    if (error instanceof ConfigError || error instanceof KeyRingError) {
+      complain("Postern does not start:");
+      for (const problem of error.problems) complain(`  ${problem}`);
+      Deno.exit(1);
+    }
+    if (error instanceof StoreRejectedError || error instanceof Deno.errors.AddrInUse) {
+      complain(`Postern does not start:\n  ${error.message}`);
+      Deno.exit(1);
+    }
+    throw error;
+  }
+}
