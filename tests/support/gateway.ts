@@ -1,0 +1,101 @@
+/**
+ * A gateway in this process, served on a real port, with every port of the
+ * house at hand.
+ *
+ * @module
+ */
+import { parseConfig } from "../../src/config/load.ts";
+import { createGateway } from "../../src/gateway.ts";
+import { createDemoIdentity } from "../../src/identity/demo.ts";
+import type { IdentitySource } from "../../src/identity/port.ts";
+import { createMemoryStore } from "../../src/store/memory.ts";
+import type { SessionStore } from "../../src/store/port.ts";
+import type { AuditEvent, EventContext } from "../../src/telemetry/events.ts";
+import { generateKeySet, importKeyRing } from "../../src/tokens/key_ring.ts";
+import type { KeyRing } from "../../src/tokens/key_ring.ts";
+import { createTestClock } from "./clock.ts";
+import type { TestClock } from "./clock.ts";
+import { freePort } from "./ports.ts";
+
+/** One key ring serves all tests of a process: generating keys is slow. */
+let sharedKeys: Promise<{ json: string; ring: KeyRing }> | undefined;
+
+/** The key ring of the tests, as JSON and imported. */
+export function testKeys(): Promise<{ json: string; ring: KeyRing }> {
+  return sharedKeys ??= (async () => {
+    const json = JSON.stringify(await generateKeySet());
+    return { json, ring: await importKeyRing(json) };
+  })();
+}
+
+/** A gateway under test. */
+export interface TestGateway {
+  readonly url: string;
+  readonly clock: TestClock;
+  readonly store: SessionStore;
+  readonly keys: KeyRing;
+  readonly events: { readonly event: AuditEvent; readonly context: EventContext }[];
+  stop(): Promise<void>;
+}
+
+/** Options of {@link startGateway}; what is absent is the demo's. */
+export interface TestGatewayOptions {
+  /** Further settings of `postern.json`, put over the defaults. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly upstream?: string;
+  readonly identity?: IdentitySource;
+  readonly store?: SessionStore;
+  readonly keys?: KeyRing;
+  readonly clock?: TestClock;
+  readonly port?: number;
+}
+
+/** Starts a gateway; by default with the memory store, the demo user and one protected upstream. */
+export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const port = options.port ?? freePort();
+  const clock = options.clock ?? createTestClock();
+  const store = options.store ?? createMemoryStore({ clock });
+  const keys = options.keys ?? (await testKeys()).ring;
+  const events: TestGateway["events"] = [];
+  const config = parseConfig({
+    origin: `http://localhost:${port}`,
+    identity: { kind: "demo" },
+    store: { kind: "memory" },
+    upstreams: { app: { targets: [options.upstream ?? "http://127.0.0.1:9"], assertion: true } },
+    routes: [
+      { path: "/public/*", upstream: "app", auth: "none" },
+      { path: "/admin/*", upstream: "app", require: { scope: ["admin"] } },
+      { path: "/strict/*", upstream: "app", revocation: "strict" },
+      { path: "/transparent/*", upstream: "app", refresh: "transparent" },
+      { path: "/*", upstream: "app" },
+    ],
+    ...options.config,
+  }, "dev");
+  const app = createGateway(config, {
+    store,
+    keys,
+    identity: options.identity ?? createDemoIdentity(),
+    transport: { fetch, decodesBodies: true },
+    clock,
+    events: (event, context) => events.push({ event, context }),
+  });
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port, onListen() {} },
+    (request, info) =>
+      app.fetch(request, {
+        remoteAddress: info.remoteAddr.hostname,
+        waitUntil: (work) => void work.catch(() => {}),
+      }),
+  );
+  return {
+    url: `http://localhost:${port}`,
+    clock,
+    store,
+    keys,
+    events,
+    async stop() {
+      await server.shutdown();
+      if (options.store === undefined) await store.close();
+    },
+  };
+}
