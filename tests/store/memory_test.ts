@@ -1,0 +1,17 @@
+import { createMemoryStore } from "../../src/store/memory.ts";
+import { createTestClock } from "../support/clock.ts";
+import { describeStore, type StoreHarness } from "./contract.ts";
+
+function createMemoryHarness(): Promise<StoreHarness> {
+  const clock = createTestClock();
+  const store = createMemoryStore({ clock });
+  return Promise.resolve({
+    store,
+    another: () => store,
+    clock,
+    advance: (ms) => Promise.resolve(clock.advance(ms)),
+    dispose: () => store.close(),
+  });
+}
+
+describeStore("memory store", createMemoryHarness);

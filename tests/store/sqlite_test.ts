@@ -1,0 +1,4 @@
+import { describeStore } from "./contract.ts";
+import { createSqliteHarness } from "./sqlite_harness.ts";
+
+describeStore("sqlite store", createSqliteHarness);
