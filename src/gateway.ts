@@ -141,7 +141,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
   own.route("/", operations({ view, metrics }));
   own.all("*", (c) => fail(c, { code: "not_found" }));
   app.route(auth, own);
-  app.route(token, tokenTransport({ signIn, sessions, verifier, view }));
+  app.route("/", tokenTransport({ prefix: token, signIn, sessions, verifier, view }));
   app.route("/", jwksEndpoint(keys));
   app.all(
     "*",

@@ -19,6 +19,8 @@ import { refreshProblem, tooManyAttempts } from "./outcomes.ts";
 
 /** What the token transport is put together from. */
 export interface TokenTransportParts {
+  /** Where the endpoints are: `paths.token`. */
+  readonly prefix: string;
   readonly signIn: SignIn;
   readonly sessions: Sessions;
   readonly verifier: TokenVerifier;
@@ -33,11 +35,11 @@ const BLACKLISTED = "Token is blacklisted";
 
 /** The endpoints under `paths.token`, each with and without a trailing slash. */
 export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
-  const { signIn, sessions, verifier, view } = parts;
+  const { prefix, signIn, sessions, verifier, view } = parts;
   const app = new Hono<GatewayEnv>();
 
   function post(path: string, handler: (c: GatewayContext, fields: Fields) => Promise<Response>) {
-    for (const spelling of path === "/" ? ["", "/"] : [path, `${path}/`]) {
+    for (const spelling of [prefix + path, `${prefix}${path}/`]) {
       app.post(spelling, async (c) => {
         const body = await readFields(c.req.raw);
         if (body.kind === "fields") return await handler(c, body.fields);
@@ -60,7 +62,7 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
     }
   }
 
-  post("/", async (c, fields) => {
+  post("", async (c, fields) => {
     const missing = requireText(fields, ["username", "password"]);
     if (missing !== null) return answer(c, 400, missing);
     const around = c.get("around");
