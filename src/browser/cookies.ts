@@ -54,6 +54,12 @@ const OWN_NAMES: ReadonlySet<string> = new Set(
 const MARK = "postern-";
 
 /**
+ * One of our cookies anywhere in a piece of the header: two `Cookie` lines that
+ * something joined with a comma would otherwise hide the second one's first cookie.
+ */
+const OWN_PAIR = /postern-(?:access|refresh|csrf)\s*=/;
+
+/**
  * Whether a `Set-Cookie` value of an upstream names one of our cookies. A
  * nameless cookie (`=__Host-postern-access=x`) is sent back by some browsers
  * as if it had the name, so it counts too.
@@ -110,6 +116,8 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
         } else if (name === csrfName) {
           conflicting ||= csrf !== null && csrf !== value;
           csrf = value;
+        } else if (!OWN_NAMES.has(name) && OWN_PAIR.test(part)) {
+          conflicting = true;
         }
       }
       return {
@@ -124,7 +132,8 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
       if (!header.includes(MARK)) return header;
       const kept = header.split(";").filter((part) => {
         const equals = part.indexOf("=");
-        return !OWN_NAMES.has((equals < 0 ? part : part.slice(0, equals)).trim());
+        return !OWN_NAMES.has((equals < 0 ? part : part.slice(0, equals)).trim()) &&
+          !OWN_PAIR.test(part);
       });
       const rest = kept.join(";").trim();
       return rest === "" ? null : rest;

@@ -19,7 +19,7 @@ export function createLeakGuard(issuer: string): LeakGuard {
   return {
     holdsOurs(text) {
       if (!text.includes("eyJ")) return false;
-      for (const [, payload] of text.matchAll(JWT_LIKE)) {
+      for (const [, payload] of text.replaceAll(/%2e/gi, ".").matchAll(JWT_LIKE)) {
         if (payload !== undefined && issuerOf(payload) === issuer) return true;
       }
       return false;
