@@ -58,7 +58,6 @@ export function createBackChannel(
     const timer = setTimeout(() => timeout.abort(), timeoutMs);
     const signal = AbortSignal.any([context.signal, timeout.signal]);
     try {
-      signal.throwIfAborted();
       const response = await fetch(url, {
         method: "POST",
         headers: {
@@ -96,6 +95,12 @@ export function createBackChannel(
   };
 }
 
+/** Says in a log line that a status is none that was agreed on. */
+export function unexpectedStatus(status: number): string {
+  const redirect = status >= 300 && status < 400;
+  return `unexpected status ${status}${redirect ? " (redirects are never followed)" : ""}`;
+}
+
 function failed(reason: string): Answer {
   return { kind: "failed", reason };
 }
@@ -111,11 +116,6 @@ async function readBounded(
   signal: AbortSignal,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (response.body === null) throw new UnusableAnswer("the answer has no body");
-  const tooLarge = () => new UnusableAnswer(`the body is larger than ${maxBytes} bytes`);
-  if (Number(response.headers.get("content-length")) > maxBytes) {
-    discard(response.body);
-    throw tooLarge();
-  }
   const reader = response.body.getReader();
   // Ends a pending read even where the runtime's body does not listen to the signal.
   const stop = () => void reader.cancel().catch(() => {});
@@ -127,10 +127,11 @@ async function readBounded(
       size += next.value.byteLength;
       if (size > maxBytes) {
         stop();
-        throw tooLarge();
+        throw new UnusableAnswer(`the body is larger than ${maxBytes} bytes`);
       }
       chunks.push(next.value);
     }
+    // A cancelled body ends like a complete one, and may even look complete.
     signal.throwIfAborted();
     return joined(chunks, size);
   } finally {

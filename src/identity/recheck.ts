@@ -5,7 +5,12 @@
  * @module
  */
 import type { SubjectClaims } from "../store/port.ts";
-import { type AskContext, type BackChannelOptions, createBackChannel } from "./back_channel.ts";
+import {
+  type AskContext,
+  type BackChannelOptions,
+  createBackChannel,
+  unexpectedStatus,
+} from "./back_channel.ts";
 import { compileClaims } from "./claims.ts";
 import type { JsonPointer } from "./json_pointer.ts";
 
@@ -52,7 +57,7 @@ export function createRecheck(
       case 200:
         if (answer.kind === "json") return { kind: "welcome", claims: readClaims(answer.document) };
     }
-    return unavailable(`unexpected status ${answer.status}`);
+    return unavailable(unexpectedStatus(answer.status));
   };
 }
 

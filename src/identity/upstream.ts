@@ -6,7 +6,12 @@
 import type { Clock } from "../clock.ts";
 import { systemClock } from "../clock.ts";
 import type { JsonValue } from "../store/port.ts";
-import { type BackChannelOptions, createBackChannel, type Question } from "./back_channel.ts";
+import {
+  type BackChannelOptions,
+  createBackChannel,
+  type Question,
+  unexpectedStatus,
+} from "./back_channel.ts";
 import { compileClaims, toSubject } from "./claims.ts";
 import { compilePointer, type JsonPointer } from "./json_pointer.ts";
 import { jwtPayload } from "./jwt_payload.ts";
@@ -90,7 +95,7 @@ function refuse(status: number, retryAfter: string | null, nowMs: number): Ident
     case 429:
       return { kind: "throttled", retryAfterSeconds: retryAfterSeconds(retryAfter, nowMs) };
     default:
-      return unavailable(`unexpected status ${status}`);
+      return unavailable(unexpectedStatus(status));
   }
 }
 
