@@ -9,10 +9,11 @@ import { createCsrf } from "./browser/csrf.ts";
 import type { Clock } from "./clock.ts";
 import type { GatewayConfig, RouteConfig } from "./config/config.ts";
 import { createAuthenticate } from "./http/authenticate.ts";
-import { fail, surroundingsOf } from "./http/context.ts";
-import type { GatewayEnv } from "./http/context.ts";
+import { fail, failure, surroundingsOf } from "./http/context.ts";
+import type { ConnectionInfo, GatewayEnv, Surroundings } from "./http/context.ts";
 import { cookieTransport } from "./http/cookie_transport.ts";
 import { createLeakGuard } from "./http/leak_guard.ts";
+import { createOutgoingHeaders } from "./http/outgoing_headers.ts";
 import { operations } from "./http/operations.ts";
 import { proxied } from "./http/proxied.ts";
 import type { Destination, PreparedUpstream } from "./http/proxied.ts";
@@ -26,6 +27,7 @@ import type { RoutePattern, RouteTable } from "./policy/routes.ts";
 import { createClientResolver } from "./proxy/client.ts";
 import { createForward } from "./proxy/forward.ts";
 import type { Transport } from "./proxy/forward.ts";
+import type { HeaderReader } from "./proxy/incoming_headers.ts";
 import {
   claimHeader,
   createIdentityHeaders,
@@ -35,7 +37,7 @@ import { traceOf } from "./proxy/trace.ts";
 import { createRevocationView } from "./sessions/revocation_view.ts";
 import { createSessions } from "./sessions/sessions.ts";
 import { createSignIn } from "./sessions/sign_in.ts";
-import { type SessionStore, StoreUnavailableError } from "./store/port.ts";
+import type { SessionStore } from "./store/port.ts";
 import type { EventSink } from "./telemetry/events.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { createAssertionMinter } from "./tokens/assertion.ts";
@@ -95,29 +97,27 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     throttle: config.throttle,
     counterKey,
   });
+  const leakGuard = createLeakGuard(config.tokens.issuer);
   const jar = createCookieJar({ secure: config.secure });
   const csrf = createCsrf(keys.hmacKeys);
   const clientOf = createClientResolver(config.trustedProxies);
 
-  const app = new Hono<GatewayEnv>();
-  app.use(async (c, next) => {
-    const { headers } = c.req.raw;
-    const client = clientOf(headers, c.env.remoteAddress);
+  function surroundings(headers: HeaderReader, connection: ConnectionInfo): Surroundings {
+    const client = clientOf(headers, connection.remoteAddress);
     const trace = traceOf(headers, client.viaTrustedProxy);
-    c.set("around", surroundingsOf(client, trace, c.env.waitUntil, sink));
-    await next();
-  });
-  app.onError((error, c) => {
-    const around = c.get("around");
-    if (error instanceof StoreUnavailableError) {
-      around.emit({ event: "store_unavailable", reason: error.message });
-      return fail(c, { code: "store_unavailable" });
-    }
-    around.emit({ event: "internal_error", reason: error.stack ?? String(error) });
-    return fail(c, { code: "internal_error" });
-  });
+    return surroundingsOf(client, trace, connection.waitUntil, sink);
+  }
 
   const { auth, token } = config.paths;
+  const app = new Hono<GatewayEnv>();
+  app.onError((error, c) => failure(error, c.get("around")));
+  // Postern's own paths only: a proxied request has no use for a middleware chain.
+  for (const path of ownPaths(config)) {
+    app.use(path, async (c, next) => {
+      c.set("around", surroundings(c.req.raw.headers, c.env));
+      await next();
+    });
+  }
   const own = new Hono<GatewayEnv>();
   own.use(async (c, next) => {
     const target = parseTarget(c.req.raw.url);
@@ -143,23 +143,28 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
   app.route(auth, own);
   app.route("/", tokenTransport({ prefix: token, signIn, sessions, verifier, view }));
   app.route("/", jwksEndpoint(keys));
-  app.all(
-    "*",
-    proxied({
+  const handleProxied = proxied({
+    origin: config.origin,
+    loginPath: `${auth}/login`,
+    table: compileTable(config, ports),
+    jar,
+    csrf,
+    clock,
+    verifier,
+    authenticate,
+    sessions,
+    outgoingHeaders: createOutgoingHeaders({
       origin: config.origin,
-      loginPath: `${auth}/login`,
-      table: compileTable(config, ports),
       jar,
-      csrf,
-      clock,
-      verifier,
-      authenticate,
-      sessions,
       staysBehind: createRequestHeaderFilter(identityHeaderNames(config)),
-      leakGuard: createLeakGuard(config.tokens.issuer),
-      metrics,
+      leakGuard,
     }),
-  );
+    leakGuard,
+    metrics,
+    surroundings,
+    onError: failure,
+  });
+  app.all("*", (c) => handleProxied(c.req.raw, c.env));
   return app;
 }
 
@@ -183,9 +188,8 @@ function compileTable(config: GatewayConfig, ports: GatewayPorts): RouteTable<De
       },
     }]),
   );
-  const own = [`${config.paths.auth}/*`, `${config.paths.token}/*`, "/.well-known/jwks.json"];
   return compileRoutes([
-    ...own.map((path): RoutePattern<Destination> => ({
+    ...ownPaths(config).map((path): RoutePattern<Destination> => ({
       path,
       policyKey: "postern",
       value: { kind: "own" },
@@ -210,6 +214,11 @@ function compileTable(config: GatewayConfig, ports: GatewayPorts): RouteTable<De
       };
     }),
   ]);
+}
+
+/** Never forwarded, whatever the configuration says. */
+function ownPaths({ paths }: GatewayConfig): string[] {
+  return [`${paths.auth}/*`, `${paths.token}/*`, "/.well-known/jwks.json"];
 }
 
 /** Two routes with the same key protect in the same way, so a path may be read as either. */

@@ -20,9 +20,9 @@ export interface Csrf {
   check(sid: string, header: string | null, cookie: string | null): Promise<boolean>;
 }
 
-/** Whether a header value could be one of our CSRF tokens. */
-export function looksLikeCsrfToken(value: string): boolean {
-  return SHAPE.test(value);
+/** Whether a header value holds what could be one of our CSRF tokens. */
+export function holdsCsrfToken(value: string): boolean {
+  return /v1\.[A-Za-z0-9_-]{43}/.test(value);
 }
 
 /** Methods that change nothing (RFC 9110 §9.2.1) need no CSRF token. */
@@ -35,7 +35,10 @@ export function isSafeMethod(method: string): boolean {
  * (`Sec-Fetch-Site`, `Origin`), it must be our own origin. A request that says
  * nothing is no browser's, or an old one's, and is left to the token.
  */
-export function isSameOrigin(headers: Headers, origin: string): boolean {
+export function isSameOrigin(
+  headers: { get(name: string): string | null },
+  origin: string,
+): boolean {
   const site = headers.get("sec-fetch-site");
   if (site !== null && site !== "same-origin") return false;
   const from = headers.get("origin");

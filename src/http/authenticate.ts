@@ -5,6 +5,7 @@
  * @module
  */
 import type { CookieJar, GatewayCookies } from "../browser/cookies.ts";
+import type { HeaderReader } from "../proxy/incoming_headers.ts";
 import type { RevocationView, WaitUntil } from "../sessions/revocation_view.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
@@ -28,7 +29,7 @@ const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
  * Reads the credential. Never a query parameter; an `Authorization` of another
  * scheme is not ours and is left alone.
  */
-export function readCredential(headers: Headers, jar: CookieJar): Credential {
+export function readCredential(headers: HeaderReader, jar: CookieJar): Credential {
   const cookies = jar.read(headers.get("cookie"));
   const authorization = headers.get("authorization");
   if (cookies.conflicting) return { kind: "refused", code: "ambiguous_credentials", cookies };

@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import type { ClientInfo } from "../proxy/client.ts";
 import type { RequestTrace } from "../proxy/trace.ts";
 import type { WaitUntil } from "../sessions/revocation_view.ts";
+import { StoreUnavailableError } from "../store/port.ts";
 import type { AuditEvent, EventSink } from "../telemetry/events.ts";
 import { type Problem, problemResponse } from "./problem.ts";
 
@@ -52,4 +53,16 @@ export function surroundingsOf(
 /** The problem answer of this request. */
 export function fail(c: Context<GatewayEnv>, problem: Problem): Response {
   return problemResponse(problem, c.get("around").trace.requestId);
+}
+
+/** The answer to what was thrown: the store's absence is no fault of ours, the rest is. */
+export function failure(error: unknown, around: Surroundings): Response {
+  const { requestId } = around.trace;
+  if (error instanceof StoreUnavailableError) {
+    around.emit({ event: "store_unavailable", reason: error.message });
+    return problemResponse({ code: "store_unavailable" }, requestId);
+  }
+  const reason = error instanceof Error ? error.stack ?? error.message : String(error);
+  around.emit({ event: "internal_error", reason });
+  return problemResponse({ code: "internal_error" }, requestId);
 }

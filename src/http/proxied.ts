@@ -4,16 +4,15 @@
  *
  * @module
  */
-import type { Context } from "hono";
 import type { CookieJar, GatewayCookies } from "../browser/cookies.ts";
-import { isSafeMethod, isSameOrigin, looksLikeCsrfToken } from "../browser/csrf.ts";
+import { isSafeMethod, isSameOrigin } from "../browser/csrf.ts";
 import type { Csrf } from "../browser/csrf.ts";
 import type { Clock } from "../clock.ts";
 import { parseTarget } from "../policy/path.ts";
 import type { RouteTable } from "../policy/routes.ts";
-import { forwardingHeaders } from "../proxy/forwarding.ts";
 import type { Forward } from "../proxy/forward.ts";
-import type { HeaderFilter } from "../proxy/request_headers.ts";
+import { readHeaders } from "../proxy/incoming_headers.ts";
+import type { HeaderReader, IncomingHeaders } from "../proxy/incoming_headers.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { MintAssertion } from "../tokens/assertion.ts";
@@ -21,8 +20,9 @@ import type { VerifiedToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import { readCredential } from "./authenticate.ts";
 import type { Authenticate, Credential } from "./authenticate.ts";
-import type { GatewayEnv, Surroundings } from "./context.ts";
+import type { ConnectionInfo, Surroundings } from "./context.ts";
 import type { LeakGuard } from "./leak_guard.ts";
+import type { OutgoingHeaders } from "./outgoing_headers.ts";
 import { refreshProblem } from "./outcomes.ts";
 import { problemResponse } from "./problem.ts";
 import type { Problem } from "./problem.ts";
@@ -59,9 +59,20 @@ export interface ProxiedParts {
   readonly verifier: TokenVerifier;
   readonly authenticate: Authenticate;
   readonly sessions: Sessions;
-  readonly staysBehind: HeaderFilter;
+  readonly outgoingHeaders: OutgoingHeaders;
   readonly leakGuard: LeakGuard;
   readonly metrics: Metrics;
+  /** Who is calling from where, under which request id. */
+  readonly surroundings: (headers: HeaderReader, connection: ConnectionInfo) => Surroundings;
+  /** The answer to what was thrown. */
+  readonly onError: (error: unknown, around: Surroundings) => Response;
+}
+
+/** A request with what was read of it. */
+interface Incoming {
+  readonly request: Request;
+  readonly headers: IncomingHeaders;
+  readonly around: Surroundings;
 }
 
 /** Who is calling; `setCookies` ride on the answer when the pair was rotated in passing. */
@@ -74,21 +85,23 @@ type CallerOrProblem = Caller | { readonly problem: Problem; readonly clearCooki
 
 const NO_COOKIES: readonly string[] = [];
 
+/** Handles a proxied request. */
+export type HandleProxied = (request: Request, connection: ConnectionInfo) => Promise<Response>;
+
 /** The handler for everything that is not Postern's own. */
-export function proxied(parts: ProxiedParts): (c: Context<GatewayEnv>) => Promise<Response> {
+export function proxied(parts: ProxiedParts): HandleProxied {
   const { origin, table, jar, csrf, clock, verifier, authenticate, sessions } = parts;
 
-  async function passesCsrf(headers: Headers, sid: string, cookies: GatewayCookies) {
+  async function passesCsrf(headers: HeaderReader, sid: string, cookies: GatewayCookies) {
     return isSameOrigin(headers, origin) &&
       await csrf.check(sid, headers.get("x-csrf-token"), cookies.csrf);
   }
 
   /** Names the caller of a protected route, or says why nobody is let in. */
   async function identify(
-    request: Request,
+    { request, headers, around }: Incoming,
     credential: Credential,
     route: PreparedRoute,
-    around: Surroundings,
   ): Promise<CallerOrProblem> {
     if (credential.kind === "refused") return { problem: { code: credential.code } };
     const { cookies } = credential;
@@ -99,7 +112,7 @@ export function proxied(parts: ProxiedParts): (c: Context<GatewayEnv>) => Promis
       if (typeof token !== "string") {
         if (
           credential.kind === "cookie" && !isSafeMethod(request.method) &&
-          !(await passesCsrf(request.headers, token.sid, cookies))
+          !(await passesCsrf(headers, token.sid, cookies))
         ) return { problem: { code: "csrf_failed" } };
         return { token, setCookies: NO_COOKIES };
       }
@@ -108,19 +121,18 @@ export function proxied(parts: ProxiedParts): (c: Context<GatewayEnv>) => Promis
     const refreshable = route.transparent && credential.kind !== "bearer" &&
       (code === "token_expired" || code === "token_missing");
     if (!refreshable || cookies.refresh === null) return { problem: { code } };
-    return await refreshInPassing(request, cookies.refresh, cookies, around);
+    return await refreshInPassing({ request, headers, around }, cookies.refresh, cookies);
   }
 
   async function refreshInPassing(
-    request: Request,
+    { request, headers, around }: Incoming,
     refreshToken: string,
     cookies: GatewayCookies,
-    around: Surroundings,
   ): Promise<CallerOrProblem> {
     if (!isSafeMethod(request.method)) {
       const token = await verifier.identify(refreshToken, "refresh");
       if (typeof token === "string") return { problem: { code: "refresh_invalid" } };
-      if (!(await passesCsrf(request.headers, token.sid, cookies))) {
+      if (!(await passesCsrf(headers, token.sid, cookies))) {
         return { problem: { code: "csrf_failed" } };
       }
     }
@@ -157,83 +169,44 @@ export function proxied(parts: ProxiedParts): (c: Context<GatewayEnv>) => Promis
     return null;
   }
 
-  /** The headers for the upstream: what came in less credentials and forgeries, plus ours. */
-  async function outgoingHeaders(
-    request: Request,
-    route: PreparedRoute,
-    token: VerifiedToken | null,
-    around: Surroundings,
-  ): Promise<Headers> {
-    const headers = new Headers();
-    const alsoDropped = connectionOptions(request.headers);
-    for (const [name, value] of request.headers) {
-      if (parts.staysBehind(name) || alsoDropped?.has(name)) continue;
-      if (name === "cookie") {
-        const rest = jar.strip(value);
-        if (rest !== null) headers.append(name, rest);
-      } else if (name === "authorization") {
-        // On a protected route a Bearer token is ours; on an open one it may be the upstream's own.
-        if (!/^bearer/i.test(value) || (token === null && !parts.leakGuard.holdsOurs(value))) {
-          headers.append(name, value);
-        }
-      } else if (name.startsWith("x-csrf") || name.startsWith("x_csrf")) {
-        if (token === null && !looksLikeCsrfToken(value)) headers.append(name, value);
-        else if (!isCsrfHeader(name)) headers.append(name, value);
-      } else {
-        headers.append(name, value);
-      }
-    }
-    for (const [name, value] of forwardingHeaders(request, around, origin)) {
-      headers.set(name, value);
-    }
-    if (token !== null) {
-      for (const [name, value] of route.upstream.identityHeaders(token)) headers.set(name, value);
-      const { assertion } = route.upstream;
-      if (assertion !== null) {
-        const minted = assertion.mint(token);
-        const jwt = minted instanceof Promise ? await minted : minted;
-        headers.set(
-          assertion.header,
-          assertion.header === "Authorization" ? `Bearer ${jwt}` : jwt,
-        );
-      }
-    }
-    return headers;
-  }
-
-  return async function handleProxied(c) {
-    const request = c.req.raw;
-    const around = c.get("around");
+  /** The stages of one request, in order. */
+  async function handle(incoming: Incoming): Promise<Response> {
+    const { request, headers, around } = incoming;
     const target = parseTarget(request.url);
     if ("problem" in target) {
-      return deny(c, { code: "ambiguous_path", detail: target.problem });
+      return deny(incoming, { code: "ambiguous_path", detail: target.problem });
     }
-    if (parts.leakGuard.holdsOurs(target.search)) return deny(c, { code: "token_in_query" });
+    if (parts.leakGuard.holdsOurs(target.search)) return deny(incoming, { code: "token_in_query" });
+
     const match = table.match({
       path: target.path,
-      host: request.headers.get("host") ?? "",
+      host: headers.get("host") ?? "",
       method: request.method,
     });
-    if (match.kind === "ambiguous") return deny(c, { code: "ambiguous_path" });
-    if (match.kind === "none" || match.value.kind === "own") return deny(c, { code: "not_found" });
+    if (match.kind === "ambiguous") return deny(incoming, { code: "ambiguous_path" });
+    if (match.kind === "none" || match.value.kind === "own") {
+      return deny(incoming, { code: "not_found" });
+    }
     const route = match.value;
 
     let caller: Caller | null = null;
     if (!route.open) {
-      const named = await identify(request, readCredential(request.headers, jar), route, around);
-      if ("problem" in named) return deny(c, named.problem, named.clearCookies === true);
+      const named = await identify(incoming, readCredential(headers, jar), route);
+      if ("problem" in named) return deny(incoming, named.problem, named.clearCookies === true);
       const problem = await authorise(named.token, route);
       if (problem !== null) {
-        return withSetCookies(deny(c, problem, false, named.token), named.setCookies);
+        return withSetCookies(deny(incoming, problem, false, named.token), named.setCookies);
       }
       caller = named;
     }
 
     const token = caller?.token ?? null;
+    const outgoing = parts.outgoingHeaders(headers, route.upstream, token, around);
     const outcome = await route.upstream.forward({
       method: request.method,
       target: target.path + target.search,
-      headers: await outgoingHeaders(request, route, token, around),
+      headers: outgoing instanceof Promise ? await outgoing : outgoing,
+      // As it is: in a wrapped stream its length would be lost on the way to the upstream.
       body: request.body,
       signal: request.signal,
     });
@@ -246,25 +219,23 @@ export function proxied(parts: ProxiedParts): (c: Context<GatewayEnv>) => Promis
       response.headers.set("cache-control", "private");
     }
     return withSetCookies(response, caller?.setCookies ?? NO_COOKIES);
-  };
+  }
 
   function deny(
-    c: Context<GatewayEnv>,
+    { request, headers, around }: Incoming,
     problem: Problem,
     clearCookies = false,
     token?: VerifiedToken,
   ): Response {
-    const around = c.get("around");
-    const { raw } = c.req;
     around.emit({
       event: "denied",
       code: problem.code,
-      method: raw.method,
-      path: pathForLog(raw.url),
+      method: request.method,
+      path: pathForLog(request.url),
       ...(token === undefined ? {} : { subject: token.subject }),
     });
-    const response = isSignInProblem(problem) && isNavigation(raw)
-      ? redirectToLogin(raw)
+    const response = isSignInProblem(problem) && isNavigation(request.method, headers)
+      ? redirectToLogin(request)
       : problemResponse(problem, around.trace.requestId);
     return clearCookies ? withSetCookies(response, jar.clear()) : response;
   }
@@ -279,10 +250,16 @@ export function proxied(parts: ProxiedParts): (c: Context<GatewayEnv>) => Promis
       headers: { location: parts.loginPath + query, "cache-control": "no-store" },
     });
   }
-}
 
-function isCsrfHeader(name: string): boolean {
-  return name.replaceAll("_", "-") === "x-csrf-token";
+  return async function handleProxied(request, connection) {
+    const headers = readHeaders(request.headers);
+    const around = parts.surroundings(headers, connection);
+    try {
+      return await handle({ request, headers, around });
+    } catch (error) {
+      return parts.onError(error, around);
+    }
+  };
 }
 
 function isSignInProblem(problem: Problem): boolean {
@@ -302,19 +279,12 @@ function isSignInProblem(problem: Problem): boolean {
 }
 
 /** Only a browser that is going somewhere is sent to the login page; an API client gets 401. */
-function isNavigation(request: Request): boolean {
-  if (request.method !== "GET" && request.method !== "HEAD") return false;
-  if (request.headers.has("authorization")) return false;
-  const mode = request.headers.get("sec-fetch-mode");
+function isNavigation(method: string, headers: HeaderReader): boolean {
+  if (method !== "GET" && method !== "HEAD") return false;
+  if (headers.get("authorization") !== null) return false;
+  const mode = headers.get("sec-fetch-mode");
   if (mode !== null) return mode === "navigate";
-  return request.headers.get("accept")?.includes("text/html") ?? false;
-}
-
-/** Headers that `Connection` names belong to this connection only (RFC 9110 §7.6.1). */
-function connectionOptions(headers: Headers): ReadonlySet<string> | null {
-  const connection = headers.get("connection");
-  if (connection === null || /^(?:keep-alive|close)$/i.test(connection)) return null;
-  return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
+  return headers.get("accept")?.includes("text/html") ?? false;
 }
 
 function upstreamProblem(

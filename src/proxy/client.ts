@@ -5,6 +5,7 @@
  */
 import ipaddr from "ipaddr.js";
 import QuickLRU from "quick-lru";
+import type { HeaderReader } from "./incoming_headers.ts";
 
 /** What is known of the client of one request. */
 export interface ClientInfo {
@@ -17,7 +18,7 @@ export interface ClientInfo {
 }
 
 /** Tells the client of a request. `remoteAddress` is the peer of the connection. */
-export type ClientResolver = (headers: Headers, remoteAddress: string) => ClientInfo;
+export type ClientResolver = (headers: HeaderReader, remoteAddress: string) => ClientInfo;
 
 /** Prepares the resolver with the CIDR list `trustedProxies`. */
 export function createClientResolver(trustedProxies: readonly string[]): ClientResolver {

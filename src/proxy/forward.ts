@@ -23,7 +23,8 @@ export interface OutgoingRequest {
   readonly method: string;
   /** Normalised path and query. */
   readonly target: string;
-  readonly headers: Headers;
+  /** Name and value pairs; the caller has left nothing in them that must not go out. */
+  readonly headers: [string, string][];
   readonly body: ReadableStream<Uint8Array> | null;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
@@ -46,7 +47,9 @@ export function createForward(upstream: UpstreamConfig, transport: Transport): F
   return async function forward(request) {
     const target = targets[turn++ % targets.length];
     if (target === undefined) return { kind: "unavailable", reason: "no target" };
-    if (transport.decodesBodies) request.headers.set("accept-encoding", "identity");
+    const headers = transport.decodesBodies
+      ? [...request.headers.filter(isNotAcceptEncoding), IDENTITY]
+      : request.headers;
     const abort = new AbortController();
     const clientGone = () => abort.abort("client gone");
     request.signal.addEventListener("abort", clientGone, { once: true });
@@ -58,7 +61,7 @@ export function createForward(upstream: UpstreamConfig, transport: Transport): F
     try {
       const response = await transport.fetch(target + request.target, {
         method: request.method,
-        headers: request.headers,
+        headers,
         body: request.body,
         redirect: "manual",
         signal: abort.signal,
@@ -74,6 +77,12 @@ export function createForward(upstream: UpstreamConfig, transport: Transport): F
       request.signal.removeEventListener("abort", clientGone);
     }
   };
+}
+
+const IDENTITY: [string, string] = ["accept-encoding", "identity"];
+
+function isNotAcceptEncoding([name]: [string, string]): boolean {
+  return name !== "accept-encoding";
 }
 
 const NULL_BODY_STATUS = new Set([101, 204, 205, 304]);

@@ -5,6 +5,7 @@
  * @module
  */
 import type { ClientInfo } from "./client.ts";
+import type { HeaderReader } from "./incoming_headers.ts";
 import type { RequestTrace } from "./trace.ts";
 
 /**
@@ -12,11 +13,10 @@ import type { RequestTrace } from "./trace.ts";
  * the request came through a trusted proxy; otherwise they start here.
  */
 export function forwardingHeaders(
-  request: Request,
+  headers: HeaderReader,
   around: { readonly client: ClientInfo; readonly trace: RequestTrace },
   origin: string,
 ): [string, string][] {
-  const { headers } = request;
   const { client, trace } = around;
   const ownProto = origin.slice(0, origin.indexOf(":"));
   const ownHost = headers.get("host") ?? origin.slice(origin.indexOf("//") + 2);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HeaderReader } from "./incoming_headers.ts";
 
 /** Ids that tie log lines, problem documents and upstream logs together. */
 export interface RequestTrace {
@@ -18,7 +19,7 @@ const TRACEPARENT = /^00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]
  * Continues the ids of a trusted proxy, or begins new ones. A continued trace
  * gets a new parent id: this hop is a span of its own.
  */
-export function traceOf(headers: Headers, trusted: boolean): RequestTrace {
+export function traceOf(headers: HeaderReader, trusted: boolean): RequestTrace {
   if (trusted) {
     const requestId = headers.get("x-request-id");
     const parent = TRACEPARENT.exec(headers.get("traceparent") ?? "");

@@ -1,0 +1,96 @@
+/**
+ * The headers for an upstream: what came in less credentials and forgeries,
+ * plus what Postern itself has to say.
+ *
+ * @module
+ */
+import type { CookieJar } from "../browser/cookies.ts";
+import { holdsCsrfToken } from "../browser/csrf.ts";
+import { forwardingHeaders } from "../proxy/forwarding.ts";
+import type { HeaderReader, IncomingHeaders } from "../proxy/incoming_headers.ts";
+import type { HeaderFilter } from "../proxy/request_headers.ts";
+import type { VerifiedToken } from "../tokens/claims.ts";
+import type { Surroundings } from "./context.ts";
+import type { LeakGuard } from "./leak_guard.ts";
+import type { PreparedUpstream } from "./proxied.ts";
+
+/** Name and value pairs, as `fetch` takes them. */
+export type HeaderPairs = [string, string][];
+
+/** Makes the headers of one request; a promise only when an assertion has to be signed. */
+export type OutgoingHeaders = (
+  headers: IncomingHeaders,
+  upstream: PreparedUpstream,
+  token: VerifiedToken | null,
+  around: Surroundings,
+) => HeaderPairs | Promise<HeaderPairs>;
+
+/** Prepares {@link OutgoingHeaders}. */
+export function createOutgoingHeaders(parts: {
+  readonly origin: string;
+  readonly jar: CookieJar;
+  readonly staysBehind: HeaderFilter;
+  readonly leakGuard: LeakGuard;
+}): OutgoingHeaders {
+  const { origin, jar, staysBehind, leakGuard } = parts;
+
+  /** What may be passed on of one header, or `null`. */
+  function passable(name: string, value: string, isProtected: boolean): string | null {
+    if (name === "cookie") return otherCookies(value);
+    // Ours in any other header is dropped too, whatever the client calls it.
+    if (value.includes("eyJ") && leakGuard.holdsOurs(value)) return null;
+    switch (name) {
+      case "authorization":
+        // On a protected route Bearer is ours; on an open one it may be the upstream's own.
+        return isProtected && /(?:^|[\s,])bearer(?:[\s,]|$)/i.test(value) ? null : value;
+      default:
+        // A backend may have CSRF tokens of its own under the same names.
+        return /[cx]srf/.test(name) && holdsCsrfToken(value) ? null : value;
+    }
+  }
+
+  function otherCookies(header: string): string | null {
+    const rest = jar.strip(header);
+    if (rest === null || !leakGuard.holdsOurs(rest)) return rest;
+    const clean = rest.split(";").filter((cookie) => !leakGuard.holdsOurs(cookie)).join(";").trim();
+    return clean === "" ? null : clean;
+  }
+
+  return function outgoingHeaders(incoming, upstream, token, around) {
+    const isProtected = token !== null;
+    const connectionBound = connectionOptions(incoming);
+    const pairs: HeaderPairs = [];
+    for (const [name, value] of incoming) {
+      if (staysBehind(name) || connectionBound?.has(name)) continue;
+      const passed = passable(name, value, isProtected);
+      if (passed !== null) pairs.push([name, passed]);
+    }
+    for (const pair of forwardingHeaders(incoming, around, origin)) pairs.push(pair);
+    if (!isProtected) return pairs;
+
+    for (const [name, value] of upstream.identityHeaders(token)) pairs.push([name, value]);
+    const { assertion } = upstream;
+    if (assertion === null) return pairs;
+    const jwt = assertion.mint(token);
+    return jwt instanceof Promise
+      ? jwt.then((minted) => withAssertion(pairs, assertion.header, minted))
+      : withAssertion(pairs, assertion.header, jwt);
+  };
+}
+
+function withAssertion(pairs: HeaderPairs, header: string, jwt: string): HeaderPairs {
+  if (header !== "Authorization") {
+    pairs.push([header.toLowerCase(), jwt]);
+    return pairs;
+  }
+  const others = pairs.filter(([name]) => name !== "authorization");
+  others.push(["authorization", `Bearer ${jwt}`]);
+  return others;
+}
+
+/** Headers that `Connection` names belong to this connection only (RFC 9110 §7.6.1). */
+function connectionOptions(headers: HeaderReader): ReadonlySet<string> | null {
+  const connection = headers.get("connection");
+  if (connection === null || /^(?:keep-alive|close)$/i.test(connection)) return null;
+  return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
+}
