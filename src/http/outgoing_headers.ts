@@ -25,6 +25,11 @@ export type OutgoingHeaders = (
   around: Surroundings,
 ) => HeaderPairs | Promise<HeaderPairs>;
 
+/** A Bearer credential, alone or in a list that something joined. */
+const BEARER = /(?:^|[\s,])bearer(?:[\s,]|$)/i;
+
+const CSRF_NAME = /[cx]srf/;
+
 /** Prepares {@link OutgoingHeaders}. */
 export function createOutgoingHeaders(parts: {
   readonly origin: string;
@@ -37,16 +42,12 @@ export function createOutgoingHeaders(parts: {
   /** What may be passed on of one header, or `null`. */
   function passable(name: string, value: string, isProtected: boolean): string | null {
     if (name === "cookie") return otherCookies(value);
+    // On a protected route Bearer is ours; on an open one it may be the upstream's own.
+    if (isProtected && name === "authorization" && BEARER.test(value)) return null;
     // Ours in any other header is dropped too, whatever the client calls it.
     if (value.includes("eyJ") && leakGuard.holdsOurs(value)) return null;
-    switch (name) {
-      case "authorization":
-        // On a protected route Bearer is ours; on an open one it may be the upstream's own.
-        return isProtected && /(?:^|[\s,])bearer(?:[\s,]|$)/i.test(value) ? null : value;
-      default:
-        // A backend may have CSRF tokens of its own under the same names.
-        return /[cx]srf/.test(name) && holdsCsrfToken(value) ? null : value;
-    }
+    // A backend may have CSRF tokens of its own under the same names.
+    return CSRF_NAME.test(name) && holdsCsrfToken(value) ? null : value;
   }
 
   function otherCookies(header: string): string | null {
