@@ -25,6 +25,7 @@ import { parseTarget } from "./policy/path.ts";
 import { compileRoutes } from "./policy/routes.ts";
 import type { RoutePattern, RouteTable } from "./policy/routes.ts";
 import { createClientResolver } from "./proxy/client.ts";
+import { createConnect } from "./proxy/connect.ts";
 import { createForward } from "./proxy/forward.ts";
 import type { Transport } from "./proxy/forward.ts";
 import type { HeaderReader } from "./proxy/incoming_headers.ts";
@@ -34,6 +35,7 @@ import {
   createRequestHeaderFilter,
 } from "./proxy/request_headers.ts";
 import { traceOf } from "./proxy/trace.ts";
+import { createLifelines } from "./sessions/lifeline.ts";
 import { createRevocationView } from "./sessions/revocation_view.ts";
 import { createSessions } from "./sessions/sessions.ts";
 import { createSignIn } from "./sessions/sign_in.ts";
@@ -161,6 +163,12 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     }),
     leakGuard,
     metrics,
+    attachLifeline: createLifelines({
+      view,
+      clock,
+      pollIntervalMs: config.revocation.pollIntervalMs,
+      leewayMs: config.longLived.leewayMs,
+    }),
     surroundings,
     onError: failure,
   });
@@ -174,6 +182,9 @@ function compileTable(config: GatewayConfig, ports: GatewayPorts): RouteTable<De
     Array.from(config.upstreams, ([name, upstream]): [string, PreparedUpstream] => [name, {
       name,
       forward: createForward(upstream, ports.transport),
+      connect: ports.transport.webSocket === undefined
+        ? null
+        : createConnect(upstream, ports.transport.webSocket),
       identityHeaders: createIdentityHeaders({ ...mappedHeaders(config), ...upstream.headers }),
       assertion: upstream.assertion === null ? null : {
         header: upstream.assertion.header,

@@ -20,6 +20,8 @@ import { createGateway } from "./gateway.ts";
 import type { ConnectionInfo } from "./http/context.ts";
 import { createIdentitySource } from "./identity/source.ts";
 import { DEMO_TARGET, withDemoUpstream } from "./proxy/demo_upstream.ts";
+import { type AcceptedSocket, fromWebSocket } from "./proxy/web_socket.ts";
+import { dial } from "./proxy/ws_dial.ts";
 import { createMemoryStore } from "./store/memory.ts";
 import { type SessionStore, StoreRejectedError, StoreUnavailableError } from "./store/port.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
@@ -67,7 +69,11 @@ async function serve(mode: Mode): Promise<number> {
     store,
     keys,
     identity: createIdentitySource(config.identity, { fetch }),
-    transport: { fetch: withDemoUpstream(fetch), decodesBodies: true },
+    transport: {
+      fetch: withDemoUpstream(fetch),
+      decodesBodies: true,
+      webSocket: { dial, accept: acceptWebSocket },
+    },
     clock: systemClock,
     events: createEventLog({ format, write: print, clock: systemClock }),
   });
@@ -95,6 +101,13 @@ async function serve(mode: Mode): Promise<number> {
   clearTimeout(timer);
   await store.close();
   return 0;
+}
+
+function acceptWebSocket(request: Request, protocol: string): AcceptedSocket {
+  const { socket, response } = Deno.upgradeWebSocket(request);
+  // Its own option takes a list written with comma and space only.
+  if (protocol !== "") response.headers.set("sec-websocket-protocol", protocol);
+  return { end: fromWebSocket(socket), response };
 }
 
 function terminationSignal(): Promise<void> {

@@ -65,6 +65,8 @@ export interface GatewayConfig {
   };
   readonly store: StoreConfig;
   readonly revocation: { readonly pollIntervalMs: number; readonly maxStalenessMs: number };
+  /** WebSockets and event streams. */
+  readonly longLived: { readonly leewayMs: number };
   readonly throttle: {
     readonly windowMs: number;
     readonly perUser: number;
@@ -98,6 +100,7 @@ export function resolveConfig(file: ConfigFile): GatewayConfig {
       pollIntervalMs: durationMs(file.revocation.pollInterval),
       maxStalenessMs: durationMs(file.revocation.maxStaleness),
     },
+    longLived: { leewayMs: durationMs(file.longLived.leeway) },
     throttle: {
       windowMs: durationMs(file.throttle.window),
       perUser: file.throttle.perUser,

@@ -179,6 +179,11 @@ export const configSchema = z.strictObject({
     pollInterval: duration("2s", { min: "50ms", max: "5m" }),
     maxStaleness: duration("5s", { min: "100ms", max: "10m" }),
   }).prefault({}),
+  longLived: z.strictObject({
+    leeway: duration("30s", { min: "0s", max: "400d" }).describe(
+      "How long a WebSocket or event stream may outlive the access token it was opened with.",
+    ),
+  }).prefault({}),
   throttle: z.strictObject({
     window: duration("15m", { min: "1s", max: "1d" }),
     perUser: z.int().min(1).prefault(10),

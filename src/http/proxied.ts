@@ -10,9 +10,13 @@ import type { Csrf } from "../browser/csrf.ts";
 import type { Clock } from "../clock.ts";
 import { parseTarget } from "../policy/path.ts";
 import type { RouteTable } from "../policy/routes.ts";
+import type { Connect } from "../proxy/connect.ts";
 import type { Forward } from "../proxy/forward.ts";
 import { readHeaders } from "../proxy/incoming_headers.ts";
 import type { HeaderReader, IncomingHeaders } from "../proxy/incoming_headers.ts";
+import { isEventStream, tethered } from "../proxy/tethered.ts";
+import { isWebSocketUpgrade } from "../proxy/web_socket.ts";
+import type { AttachLifeline } from "../sessions/lifeline.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import type { MintAssertion } from "../tokens/assertion.ts";
@@ -22,7 +26,7 @@ import { readCredential } from "./authenticate.ts";
 import type { Authenticate, Credential } from "./authenticate.ts";
 import type { ConnectionInfo, Surroundings } from "./context.ts";
 import type { LeakGuard } from "./leak_guard.ts";
-import type { OutgoingHeaders } from "./outgoing_headers.ts";
+import type { HeaderPairs, OutgoingHeaders } from "./outgoing_headers.ts";
 import { refreshProblem } from "./outcomes.ts";
 import { problemResponse } from "./problem.ts";
 import type { Problem } from "./problem.ts";
@@ -31,6 +35,8 @@ import type { Problem } from "./problem.ts";
 export interface PreparedUpstream {
   readonly name: string;
   readonly forward: Forward;
+  /** Absent where the runtime can not pass WebSockets through. */
+  readonly connect: Connect | null;
   readonly identityHeaders: (token: VerifiedToken) => readonly (readonly [string, string])[];
   readonly assertion: { readonly header: string; readonly mint: MintAssertion } | null;
 }
@@ -62,6 +68,8 @@ export interface ProxiedParts {
   readonly outgoingHeaders: OutgoingHeaders;
   readonly leakGuard: LeakGuard;
   readonly metrics: Metrics;
+  /** Ends what outlives its request together with the session. */
+  readonly attachLifeline: AttachLifeline;
   /** Who is calling from where, under which request id. */
   readonly surroundings: (headers: HeaderReader, connection: ConnectionInfo) => Surroundings;
   /** The answer to what was thrown. */
@@ -73,6 +81,8 @@ interface Incoming {
   readonly request: Request;
   readonly headers: IncomingHeaders;
   readonly around: Surroundings;
+  /** Whether it asks to become a WebSocket. */
+  readonly upgrades: boolean;
 }
 
 /** Who is calling; `setCookies` ride on the answer when the pair was rotated in passing. */
@@ -99,10 +109,11 @@ export function proxied(parts: ProxiedParts): HandleProxied {
 
   /** Names the caller of a protected route, or says why nobody is let in. */
   async function identify(
-    { request, headers, around }: Incoming,
+    incoming: Incoming,
     credential: Credential,
     route: PreparedRoute,
   ): Promise<CallerOrProblem> {
+    const { request, headers, around } = incoming;
     if (credential.kind === "refused") return { problem: { code: credential.code } };
     const { cookies } = credential;
     let code: Problem["code"] = "token_missing";
@@ -110,18 +121,19 @@ export function proxied(parts: ProxiedParts): HandleProxied {
       const decided = authenticate(credential.token, around.waitUntil);
       const token = decided instanceof Promise ? await decided : decided;
       if (typeof token !== "string") {
-        if (
-          credential.kind === "cookie" && !isSafeMethod(request.method) &&
-          !(await passesCsrf(headers, token.sid, cookies))
-        ) return { problem: { code: "csrf_failed" } };
-        return { token, setCookies: NO_COOKIES };
+        const trusted = credential.kind === "bearer" ||
+          // A script can open a WebSocket to any site and send no header of ours along.
+          (incoming.upgrades ? isSameOrigin(headers, origin) : isSafeMethod(request.method) ||
+            await passesCsrf(headers, token.sid, cookies));
+        return trusted ? { token, setCookies: NO_COOKIES } : { problem: { code: "csrf_failed" } };
       }
       code = token;
     }
-    const refreshable = route.transparent && credential.kind !== "bearer" &&
+    // The answer to an upgrade can not be counted on to carry cookies.
+    const refreshable = route.transparent && credential.kind !== "bearer" && !incoming.upgrades &&
       (code === "token_expired" || code === "token_missing");
     if (!refreshable || cookies.refresh === null) return { problem: { code } };
-    return await refreshInPassing({ request, headers, around }, cookies.refresh, cookies);
+    return await refreshInPassing(incoming, cookies.refresh, cookies);
   }
 
   async function refreshInPassing(
@@ -201,24 +213,70 @@ export function proxied(parts: ProxiedParts): HandleProxied {
     }
 
     const token = caller?.token ?? null;
-    const outgoing = parts.outgoingHeaders(headers, route.upstream, token, around);
-    const outcome = await route.upstream.forward({
+    const { upstream } = route;
+    const minting = parts.outgoingHeaders(headers, upstream, token, around);
+    const outgoing = minting instanceof Promise ? await minting : minting;
+    const path = target.path + target.search;
+    if (incoming.upgrades && upstream.connect !== null) {
+      return await connect(incoming, upstream, upstream.connect, path, outgoing, token);
+    }
+    const outcome = await upstream.forward({
       method: request.method,
-      target: target.path + target.search,
-      headers: outgoing instanceof Promise ? await outgoing : outgoing,
+      target: path,
+      headers: outgoing,
       // As it is: in a wrapped stream its length would be lost on the way to the upstream.
       body: request.body,
       signal: request.signal,
     });
     const response = outcome.kind === "answered"
       ? outcome.response
-      : upstreamProblem(outcome, route.upstream.name, around);
-    parts.metrics.proxied(route.upstream.name, response.status);
-    if (token !== null && !response.headers.has("cache-control")) {
+      : upstreamProblem(outcome, upstream.name, around);
+    parts.metrics.proxied(upstream.name, response.status);
+    return token === null
+      ? response
+      : finish(response, token, caller?.setCookies ?? NO_COOKIES, around);
+  }
+
+  /** What an authorised answer gets on its way out. */
+  function finish(
+    response: Response,
+    token: VerifiedToken,
+    setCookies: readonly string[],
+    around: Surroundings,
+  ): Response {
+    if (!response.headers.has("cache-control")) {
       // No shared cache keeps an authorised answer unless the upstream said so (RFC 9111 §3.5).
       response.headers.set("cache-control", "private");
     }
-    return withSetCookies(response, caller?.setCookies ?? NO_COOKIES);
+    const whole = response.body !== null && isEventStream(response)
+      ? new Response(
+        tethered(response.body, (end) => parts.attachLifeline(token, around.waitUntil, end)),
+        response,
+      )
+      : response;
+    return withSetCookies(whole, setCookies);
+  }
+
+  async function connect(
+    { request, headers, around }: Incoming,
+    upstream: PreparedUpstream,
+    open: Connect,
+    target: string,
+    outgoing: HeaderPairs,
+    token: VerifiedToken | null,
+  ): Promise<Response> {
+    const outcome = await open({
+      request,
+      incoming: headers,
+      target,
+      headers: outgoing,
+      attach: token === null ? null : (cut) => parts.attachLifeline(token, around.waitUntil, cut),
+    });
+    const response = outcome.kind === "open" || outcome.kind === "refused"
+      ? outcome.response
+      : upstreamProblem(outcome, upstream.name, around);
+    parts.metrics.proxied(upstream.name, outcome.kind === "open" ? 101 : response.status);
+    return response;
   }
 
   function deny(
@@ -255,7 +313,8 @@ export function proxied(parts: ProxiedParts): HandleProxied {
     const headers = readHeaders(request.headers);
     const around = parts.surroundings(headers, connection);
     try {
-      return await handle({ request, headers, around });
+      const upgrades = isWebSocketUpgrade(request.method, headers);
+      return await handle({ request, headers, around, upgrades });
     } catch (error) {
       return parts.onError(error, around);
     }

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { networkReason } from "../telemetry/network_reason.ts";
 import type { JsonValue } from "../store/port.ts";
 import { parseJson } from "./json.ts";
 
@@ -152,21 +153,4 @@ function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBu
 /** Frees the connection of an answer whose body nobody will read. */
 function discard(body: ReadableStream<Uint8Array> | null): void {
   void body?.cancel().catch(() => {});
-}
-
-const NETWORK_REASONS: readonly (readonly [RegExp, string])[] = [
-  [/refused/i, "connection refused"],
-  [/dns|lookup|resolve|ENOTFOUND/i, "the host name could not be resolved"],
-  [/certificate|tls|ssl/i, "the TLS handshake failed"],
-  [/reset|closed|eof|before message completed|broken pipe/i, "the connection was cut"],
-  [/unreachable/i, "the host is unreachable"],
-];
-
-/**
- * Sorts a network failure into words of our own: a runtime's message quotes the
- * URL, and a URL in a configuration can hold a key.
- */
-function networkReason(error: unknown): string {
-  const text = error instanceof Error ? `${error.message} ${String(error.cause ?? "")}` : "";
-  return NETWORK_REASONS.find(([pattern]) => pattern.test(text))?.[1] ?? "the request failed";
 }

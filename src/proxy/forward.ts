@@ -6,6 +6,8 @@
  */
 import { setsOwnCookie } from "../browser/cookies.ts";
 import type { UpstreamConfig } from "../config/config.ts";
+import { networkReason } from "../telemetry/network_reason.ts";
+import type { WebSocketTransport } from "./web_socket.ts";
 import { HOP_BY_HOP } from "./request_headers.ts";
 
 /** How requests reach upstreams; differs between runtimes. */
@@ -16,6 +18,8 @@ export interface Transport {
    * handing them through as they are (Workers).
    */
   readonly decodesBodies: boolean;
+  /** Absent: a request to become a WebSocket is forwarded as an ordinary one. */
+  readonly webSocket?: WebSocketTransport;
 }
 
 /** A request that may go out, with its credentials already replaced. */
@@ -70,7 +74,7 @@ export function createForward(upstream: UpstreamConfig, transport: Transport): F
       return { kind: "answered", response: passOn(response, transport) };
     } catch (error) {
       if (timedOut) return { kind: "timeout" };
-      return { kind: "unavailable", reason: reasonOf(error) };
+      return { kind: "unavailable", reason: networkReason(error) };
     } finally {
       clearTimeout(timer);
       // From here on a client that goes away cancels the body it was reading.
@@ -88,7 +92,10 @@ function isNotAcceptEncoding([name]: [string, string]): boolean {
 const NULL_BODY_STATUS = new Set([101, 204, 205, 304]);
 
 /** The upstream's answer as the client may see it. */
-function passOn(response: Response, transport: Transport): Response {
+export function passOn(
+  response: Response,
+  transport: Pick<Transport, "decodesBodies">,
+): Response {
   const headers = new Headers(response.headers);
   const connection = headers.get("connection");
   if (connection !== null) {
@@ -114,8 +121,4 @@ function passOn(response: Response, transport: Transport): Response {
     statusText: response.statusText,
     headers,
   });
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

@@ -8,6 +8,8 @@ import { parseConfig } from "../../src/config/load.ts";
 import { createGateway } from "../../src/gateway.ts";
 import { createDemoIdentity } from "../../src/identity/demo.ts";
 import type { IdentitySource } from "../../src/identity/port.ts";
+import { fromWebSocket } from "../../src/proxy/web_socket.ts";
+import { dial } from "../../src/proxy/ws_dial.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { SessionStore } from "../../src/store/port.ts";
 import type { AuditEvent, EventContext } from "../../src/telemetry/events.ts";
@@ -75,7 +77,19 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     store,
     keys,
     identity: options.identity ?? createDemoIdentity(),
-    transport: { fetch, decodesBodies: true },
+    transport: {
+      fetch,
+      decodesBodies: true,
+      webSocket: {
+        dial,
+        accept(request, protocol) {
+          const { socket, response } = Deno.upgradeWebSocket(request);
+          // Its own option takes a list written with comma and space only.
+          if (protocol !== "") response.headers.set("sec-websocket-protocol", protocol);
+          return { end: fromWebSocket(socket), response };
+        },
+      },
+    },
     clock,
     events: (event, context) => events.push({ event, context }),
   });

@@ -1,0 +1,201 @@
+/**
+ * WebSocket pass-through: two ends, one on each side of the gateway, joined so
+ * that messages, close codes and sudden deaths cross (RFC 6455).
+ *
+ * @module
+ */
+
+/** A message: text, or bytes. */
+export type Message = string | Uint8Array<ArrayBuffer>;
+
+/** How an end was closed. `null`: without a code (RFC 6455 §7.1.5, 1005); `"lost"`: cut (1006). */
+export interface Closure {
+  readonly code: number | "lost" | null;
+  readonly reason: string;
+}
+
+/** One open end. */
+export interface SocketEnd {
+  /** Begins to deliver; messages that came before are delivered first. */
+  listen(on: { message(data: Message): void; closed(closure: Closure): void }): void;
+  send(data: Message): void;
+  /** Bytes taken by `send` and not yet on their way. */
+  bufferedBytes(): number;
+  /** Starts the closing handshake, or cuts the connection where it was lost on the other side. */
+  close(closure: Closure): void;
+  /** Stops delivering, so that the peer is slowed down by TCP; absent where the runtime can not. */
+  readonly pause?: () => void;
+  readonly resume?: () => void;
+}
+
+/** Accepts the client's half of a handshake that the upstream has already accepted. */
+export interface AcceptedSocket {
+  readonly end: SocketEnd;
+  /** The `101` answer; return it as it is. */
+  readonly response: Response;
+}
+
+/** What became of a handshake with an upstream. */
+export type DialOutcome =
+  | { readonly kind: "open"; readonly end: SocketEnd; readonly protocol: string }
+  /** It answered, but not with `101`. */
+  | { readonly kind: "refused"; readonly response: Response }
+  | { readonly kind: "unavailable"; readonly reason: string }
+  | { readonly kind: "timeout" };
+
+/** A handshake to be made with an upstream. */
+export interface Handshake {
+  /** `http:` or `https:`; adapters write `ws:` where their client wants it. */
+  readonly url: string;
+  /** Without those of the handshake itself. */
+  readonly headers: readonly (readonly [string, string])[];
+  readonly protocols: readonly string[];
+  readonly timeoutMs: number;
+}
+
+/** How WebSockets are spoken on this runtime. */
+export interface WebSocketTransport {
+  dial(handshake: Handshake): Promise<DialOutcome>;
+  accept(request: Request, protocol: string): AcceptedSocket;
+}
+
+/** Close codes of ours; 4000 to 4999 are private use (RFC 6455 §7.4.2). */
+export const CLOSE_CODE = {
+  /** The session was revoked or the access token has expired: sign in again. */
+  unauthorized: 4401,
+  /** The upstream's connection was lost. */
+  upstreamLost: 1011,
+  /** Nobody can say at the moment whether the session stands, or a peer reads too slowly. */
+  tryAgainLater: 1013,
+} as const;
+
+/** An end that is paused resumes when this much is left on the other side. */
+const LOW_WATER_BYTES = 64 * 1024;
+/** The other end is paused when this much waits for a slow reader. */
+const HIGH_WATER_BYTES = 1024 * 1024;
+/** Where the runtime can not pause, this much may wait before the connection is given up. */
+const LIMIT_BYTES = 16 * 1024 * 1024;
+const DRAIN_CHECK_MS = 20;
+
+/** A joined pair. */
+export interface Bridge {
+  /** Closes both sides. */
+  end(code: number, reason: string): void;
+}
+
+/** Joins two ends. `onClosed` is called once, when both are done for. */
+export function bridge(client: SocketEnd, upstream: SocketEnd, onClosed: () => void): Bridge {
+  let closed = false;
+
+  function finish(): boolean {
+    if (closed) return false;
+    closed = true;
+    onClosed();
+    return true;
+  }
+
+  function end(code: number, reason: string): void {
+    if (!finish()) return;
+    client.close({ code, reason });
+    upstream.close({ code: 1001, reason });
+  }
+
+  /** Sends on, and slows the sender down to what the receiver takes. */
+  function relay(from: SocketEnd, to: SocketEnd): (data: Message) => void {
+    let paused = false;
+    const resumeWhenDrained = () => {
+      if (closed) return;
+      if (to.bufferedBytes() > LOW_WATER_BYTES) {
+        setTimeout(resumeWhenDrained, DRAIN_CHECK_MS);
+        return;
+      }
+      paused = false;
+      from.resume?.();
+    };
+    return (data) => {
+      if (closed) return;
+      to.send(data);
+      const waiting = to.bufferedBytes();
+      if (waiting > LIMIT_BYTES && from.pause === undefined) {
+        end(CLOSE_CODE.tryAgainLater, "the other side reads too slowly");
+      } else if (waiting > HIGH_WATER_BYTES && !paused && from.pause !== undefined) {
+        paused = true;
+        from.pause();
+        setTimeout(resumeWhenDrained, DRAIN_CHECK_MS);
+      }
+    };
+  }
+
+  client.listen({
+    message: relay(client, upstream),
+    closed: (closure) => {
+      if (finish()) upstream.close(closure);
+    },
+  });
+  upstream.listen({
+    message: relay(upstream, client),
+    closed: (closure) => {
+      if (!finish()) return;
+      client.close(
+        closure.code === "lost"
+          ? { code: CLOSE_CODE.upstreamLost, reason: "the upstream's connection was lost" }
+          : closure,
+      );
+    },
+  });
+  return { end };
+}
+
+/** An end made of a standard `WebSocket` (Deno's server side, both sides on Workers). */
+export function fromWebSocket(socket: WebSocket): SocketEnd {
+  socket.binaryType = "arraybuffer";
+  const early: Message[] = [];
+  socket.addEventListener("open", () => {
+    for (const data of early.splice(0)) socket.send(data);
+  });
+  return {
+    listen(on) {
+      socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
+        on.message(typeof data === "string" ? data : new Uint8Array(data));
+      });
+      socket.addEventListener("close", ({ code, reason }) => {
+        on.closed({ code: code === 1005 ? null : code === 1006 ? "lost" : code, reason });
+      });
+      // Always followed by "close", which says the same with a code.
+      socket.addEventListener("error", (event) => event.preventDefault());
+    },
+    send(data) {
+      if (socket.readyState === WebSocket.CONNECTING) early.push(data);
+      else if (socket.readyState === WebSocket.OPEN) socket.send(data);
+    },
+    bufferedBytes: () => socket.bufferedAmount ?? 0,
+    close({ code, reason }) {
+      try {
+        if (typeof code === "number") socket.close(code, reason);
+        else socket.close();
+      } catch {
+        // Some runtimes let only 1000 and private codes be sent (WHATWG WebSockets §3.1).
+        socket.close();
+      }
+    },
+  };
+}
+
+const UPGRADE = /(?:^|,)\s*websocket\s*(?:,|$)/i;
+
+/** Whether a request opens a WebSocket (RFC 6455 §4.1). */
+export function isWebSocketUpgrade(
+  method: string,
+  headers: { get(name: string): string | null },
+): boolean {
+  const upgrade = headers.get("upgrade");
+  return upgrade !== null && method === "GET" && UPGRADE.test(upgrade) &&
+    /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.get("connection") ?? "");
+}
+
+/** The subprotocols that a client offers, in its order. */
+export function offeredProtocols(headers: { get(name: string): string | null }): string[] {
+  return (headers.get("sec-websocket-protocol") ?? "").split(",")
+    .map((protocol) => protocol.trim())
+    .filter((protocol) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(protocol));
+}

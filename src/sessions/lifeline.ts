@@ -1,0 +1,73 @@
+/**
+ * Lifelines: a connection that outlives its request (a WebSocket, an event
+ * stream) is held for only as long as the session behind it stands.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { VerifiedToken } from "../tokens/claims.ts";
+import type { RevocationView, WaitUntil } from "./revocation_view.ts";
+
+/** Why a connection has to end. */
+export type LifelineCut =
+  | "expired"
+  | "revoked"
+  /** Nobody can say: the store has been out of reach for longer than the staleness bound. */
+  | "unknown";
+
+/**
+ * Ties a connection to the session of a token. `cut` is called at most once;
+ * call the returned function when the connection ended by itself.
+ */
+export type AttachLifeline = (
+  token: VerifiedToken,
+  waitUntil: WaitUntil,
+  cut: (why: LifelineCut) => void,
+) => () => void;
+
+/**
+ * Prepares lifelines. `leewayMs` is how long a connection may outlive the `exp`
+ * of the access token it was opened with. Every connection has a timer of its
+ * own: on Workers no request may touch the connection of another.
+ */
+export function createLifelines(options: {
+  readonly view: Pick<RevocationView, "ensureFresh" | "isRevoked">;
+  readonly clock: Clock;
+  readonly pollIntervalMs: number;
+  readonly leewayMs: number;
+}): AttachLifeline {
+  const { view, clock, pollIntervalMs, leewayMs } = options;
+
+  return function attach(token, waitUntil, cut) {
+    const endsAtMs = token.expiresAtSeconds * 1000 + leewayMs;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let released = false;
+
+    function release(): void {
+      released = true;
+      clearTimeout(timer);
+    }
+
+    function finish(why: LifelineCut): void {
+      release();
+      cut(why);
+    }
+
+    async function check(): Promise<void> {
+      if (clock() >= endsAtMs) return finish("expired");
+      const fresh = await view.ensureFresh(waitUntil);
+      if (released) return;
+      if (!fresh) return finish("unknown");
+      if (view.isRevoked(token)) return finish("revoked");
+      schedule();
+    }
+
+    function schedule(): void {
+      const delayMs = Math.min(pollIntervalMs, Math.max(0, endsAtMs - clock()));
+      timer = setTimeout(() => void check(), delayMs);
+    }
+
+    schedule();
+    return release;
+  };
+}
