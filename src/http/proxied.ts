@@ -226,7 +226,8 @@ export function proxied(parts: ProxiedParts): HandleProxied {
       headers: outgoing,
       // As it is: in a wrapped stream its length would be lost on the way to the upstream.
       body: request.body,
-      signal: request.signal,
+      client: request,
+      isPrivate: token !== null,
     });
     const response = outcome.kind === "answered"
       ? outcome.response
@@ -244,10 +245,6 @@ export function proxied(parts: ProxiedParts): HandleProxied {
     setCookies: readonly string[],
     around: Surroundings,
   ): Response {
-    if (!response.headers.has("cache-control")) {
-      // No shared cache keeps an authorised answer unless the upstream said so (RFC 9111 §3.5).
-      response.headers.set("cache-control", "private");
-    }
     const whole = response.body !== null && isEventStream(response)
       ? new Response(
         tethered(response.body, (end) => parts.attachLifeline(token, around.waitUntil, end)),

@@ -53,7 +53,10 @@ export function createConnect(upstream: UpstreamConfig, transport: WebSocketTran
     // The upstream first: its refusal is an ordinary answer, its subprotocol is the client's.
     const dialled = await transport.dial(handshake);
     if (dialled.kind === "refused") {
-      return { kind: "refused", response: passOn(dialled.response, { decodesBodies: false }) };
+      return {
+        kind: "refused",
+        response: passOn(dialled.response, { decodesBodies: false }, attach !== null),
+      };
     }
     if (dialled.kind !== "open") return dialled;
     const accepted = transport.accept(request, dialled.protocol);

@@ -7,6 +7,7 @@
 import { setsOwnCookie } from "../browser/cookies.ts";
 import type { UpstreamConfig } from "../config/config.ts";
 import { networkReason } from "../telemetry/network_reason.ts";
+import { createWatch } from "./watch.ts";
 import type { WebSocketTransport } from "./web_socket.ts";
 import { HOP_BY_HOP } from "./request_headers.ts";
 
@@ -18,6 +19,8 @@ export interface Transport {
    * handing them through as they are (Workers).
    */
   readonly decodesBodies: boolean;
+  /** Whether no request may touch a timer of another (Workers). */
+  readonly isolatesRequests?: boolean;
   /** Absent: a request to become a WebSocket is forwarded as an ordinary one. */
   readonly webSocket?: WebSocketTransport;
 }
@@ -30,8 +33,10 @@ export interface OutgoingRequest {
   /** Name and value pairs; the caller has left nothing in them that must not go out. */
   readonly headers: [string, string][];
   readonly body: ReadableStream<Uint8Array> | null;
-  /** Aborted when the client goes away. */
-  readonly signal: AbortSignal;
+  /** Whose signal aborts when the client goes away; the request itself, as it is. */
+  readonly client: { readonly signal: AbortSignal };
+  /** Whether the answer is made for one person. */
+  readonly isPrivate: boolean;
 }
 
 /** An answer, or why there is none. */
@@ -46,6 +51,7 @@ export type Forward = (request: OutgoingRequest) => Promise<ForwardOutcome>;
 /** Prepares forwarding to an upstream. */
 export function createForward(upstream: UpstreamConfig, transport: Transport): Forward {
   const { targets, timeoutMs } = upstream;
+  const watchAll = transport.isolatesRequests ? null : createWatch(timeoutMs);
   let turn = 0;
 
   return async function forward(request) {
@@ -54,31 +60,24 @@ export function createForward(upstream: UpstreamConfig, transport: Transport): F
     const headers = transport.decodesBodies
       ? [...request.headers.filter(isNotAcceptEncoding), IDENTITY]
       : request.headers;
-    const abort = new AbortController();
-    const clientGone = () => abort.abort("client gone");
-    request.signal.addEventListener("abort", clientGone, { once: true });
-    let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      abort.abort("timeout");
-    }, timeoutMs);
+    const { body, method } = request;
+    const watched = (watchAll ?? createWatch(timeoutMs))(request.client);
     try {
       const response = await transport.fetch(target + request.target, {
-        method: request.method,
+        method,
         headers,
-        body: request.body,
+        body,
         redirect: "manual",
-        signal: abort.signal,
-        ...(request.body === null ? {} : { duplex: "half" }),
+        signal: watched.signal,
+        ...(body === null ? {} : { duplex: "half" }),
       });
-      return { kind: "answered", response: passOn(response, transport) };
+      return { kind: "answered", response: passOn(response, transport, request.isPrivate) };
     } catch (error) {
-      if (timedOut) return { kind: "timeout" };
+      if (watched.givenUp === "timeout") return { kind: "timeout" };
       return { kind: "unavailable", reason: networkReason(error) };
     } finally {
-      clearTimeout(timer);
       // From here on a client that goes away cancels the body it was reading.
-      request.signal.removeEventListener("abort", clientGone);
+      watched.release();
     }
   };
 }
@@ -91,34 +90,40 @@ function isNotAcceptEncoding([name]: [string, string]): boolean {
 
 const NULL_BODY_STATUS = new Set([101, 204, 205, 304]);
 
-/** The upstream's answer as the client may see it. */
+const HOP_BY_HOP_NAMES: ReadonlySet<string> = new Set(HOP_BY_HOP);
+
+/**
+ * The upstream's answer as the client may see it. `isPrivate` keeps an answer
+ * that was made for somebody out of shared caches, unless the upstream itself
+ * says what caches may do (RFC 9111 §3.5).
+ */
 export function passOn(
   response: Response,
   transport: Pick<Transport, "decodesBodies">,
+  isPrivate: boolean,
 ): Response {
-  const headers = new Headers(response.headers);
-  const connection = headers.get("connection");
-  if (connection !== null) {
-    for (const name of connection.split(",")) {
-      if (/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name.trim())) headers.delete(name.trim());
-    }
-  }
-  for (const name of HOP_BY_HOP) headers.delete(name);
-  const cookies = headers.getSetCookie();
-  if (cookies.some(setsOwnCookie)) {
+  const connection = response.headers.get("connection");
+  const connectionBound = connection === null ? null : connectionOptions(connection);
+  const decoded = transport.decodesBodies && response.headers.has("content-encoding");
+  const headers: [string, string][] = [];
+  let saysCaching = false;
+  for (const [name, value] of response.headers) {
+    if (HOP_BY_HOP_NAMES.has(name) || connectionBound?.has(name)) continue;
     // An upstream must not sign people in or out of the gateway (session fixation).
-    headers.delete("set-cookie");
-    for (const cookie of cookies) {
-      if (!setsOwnCookie(cookie)) headers.append("set-cookie", cookie);
-    }
+    if (name === "set-cookie" && setsOwnCookie(value)) continue;
+    if (decoded && (name === "content-encoding" || name === "content-length")) continue;
+    if (name === "cache-control") saysCaching = true;
+    headers.push([name, value]);
   }
-  if (transport.decodesBodies && headers.has("content-encoding")) {
-    headers.delete("content-encoding");
-    headers.delete("content-length");
-  }
-  return new Response(NULL_BODY_STATUS.has(response.status) ? null : response.body, {
-    status: response.status,
-    statusText: response.statusText,
+  if (isPrivate && !saysCaching) headers.push(["cache-control", "private"]);
+  const { status, statusText } = response;
+  return new Response(NULL_BODY_STATUS.has(status) ? null : response.body, {
+    status,
+    statusText,
     headers,
   });
+}
+
+function connectionOptions(connection: string): ReadonlySet<string> {
+  return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
 }
