@@ -83,7 +83,6 @@ async function serve(mode: Mode): Promise<number> {
     {
       hostname,
       port,
-      automaticCompression: true,
       onListen: () => print(mode === "dev" ? devBanner(config) : startLine(config, hostname, port)),
     },
     (request, info) => {

@@ -55,7 +55,7 @@ export function createConnect(upstream: UpstreamConfig, transport: WebSocketTran
     if (dialled.kind === "refused") {
       return {
         kind: "refused",
-        response: passOn(dialled.response, { decodesBodies: false }, attach !== null),
+        response: passOn(dialled.response, attach !== null),
       };
     }
     if (dialled.kind !== "open") return dialled;

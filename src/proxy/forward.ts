@@ -15,8 +15,8 @@ import { HOP_BY_HOP } from "./request_headers.ts";
 export interface Transport {
   readonly fetch: typeof fetch;
   /**
-   * Whether the runtime's `fetch` decodes compressed bodies (Deno) instead of
-   * handing them through as they are (Workers).
+   * Whether the runtime's `fetch` decodes compressed bodies and leaves the label
+   * on. Deno does, unless the first `Accept-Encoding` line says `identity`.
    */
   readonly decodesBodies: boolean;
   /** Whether no request may touch a timer of another (Workers). */
@@ -57,9 +57,8 @@ export function createForward(upstream: UpstreamConfig, transport: Transport): F
   return async function forward(request) {
     const target = targets[turn++ % targets.length];
     if (target === undefined) return { kind: "unavailable", reason: "no target" };
-    const headers = transport.decodesBodies
-      ? [...request.headers.filter(isNotAcceptEncoding), IDENTITY]
-      : request.headers;
+    // In front: whatever the client accepts stands in a line of its own behind it.
+    const headers = transport.decodesBodies ? [IDENTITY, ...request.headers] : request.headers;
     const { body, method } = request;
     const watched = (watchAll ?? createWatch(timeoutMs))(request.client);
     try {
@@ -71,7 +70,7 @@ export function createForward(upstream: UpstreamConfig, transport: Transport): F
         signal: watched.signal,
         ...(body === null ? {} : { duplex: "half" }),
       });
-      return { kind: "answered", response: passOn(response, transport, request.isPrivate) };
+      return { kind: "answered", response: passOn(response, request.isPrivate) };
     } catch (error) {
       if (watched.givenUp === "timeout") return { kind: "timeout" };
       return { kind: "unavailable", reason: networkReason(error) };
@@ -84,10 +83,6 @@ export function createForward(upstream: UpstreamConfig, transport: Transport): F
 
 const IDENTITY: [string, string] = ["accept-encoding", "identity"];
 
-function isNotAcceptEncoding([name]: [string, string]): boolean {
-  return name !== "accept-encoding";
-}
-
 const NULL_BODY_STATUS = new Set([101, 204, 205, 304]);
 
 const HOP_BY_HOP_NAMES: ReadonlySet<string> = new Set(HOP_BY_HOP);
@@ -97,21 +92,15 @@ const HOP_BY_HOP_NAMES: ReadonlySet<string> = new Set(HOP_BY_HOP);
  * that was made for somebody out of shared caches, unless the upstream itself
  * says what caches may do (RFC 9111 §3.5).
  */
-export function passOn(
-  response: Response,
-  transport: Pick<Transport, "decodesBodies">,
-  isPrivate: boolean,
-): Response {
+export function passOn(response: Response, isPrivate: boolean): Response {
   const connection = response.headers.get("connection");
   const connectionBound = connection === null ? null : connectionOptions(connection);
-  const decoded = transport.decodesBodies && response.headers.has("content-encoding");
   const headers: [string, string][] = [];
   let saysCaching = false;
   for (const [name, value] of response.headers) {
     if (HOP_BY_HOP_NAMES.has(name) || connectionBound?.has(name)) continue;
     // An upstream must not sign people in or out of the gateway (session fixation).
     if (name === "set-cookie" && setsOwnCookie(value)) continue;
-    if (decoded && (name === "content-encoding" || name === "content-length")) continue;
     if (name === "cache-control") saysCaching = true;
     headers.push([name, value]);
   }
