@@ -67,7 +67,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
   const { store, keys, clock } = ports;
   const metrics = createMetrics();
   const sink: EventSink = (event, context) => {
-    metrics.event(event);
+    if (event.event !== "request") metrics.event(event);
     ports.events(event, context);
   };
   const verifier = createTokenVerifier({ keys, rules: config.tokens, clock });
@@ -163,6 +163,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     }),
     leakGuard,
     metrics,
+    logsAccess: config.log.access,
     attachLifeline: createLifelines({
       view,
       clock,

@@ -26,6 +26,7 @@ import { createMemoryStore } from "./store/memory.ts";
 import { type SessionStore, StoreRejectedError, StoreUnavailableError } from "./store/port.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import { createUpstashStore } from "./store/upstash.ts";
+import { createBufferedWriter } from "./telemetry/buffered_writer.ts";
 import { createEventLog } from "./telemetry/log.ts";
 import { generateKeySet, importKeyRing, KeyRingError } from "./tokens/key_ring.ts";
 
@@ -65,6 +66,7 @@ async function serve(mode: Mode): Promise<number> {
     complain(`warning: ${error.message}`);
   }
   const format = mode === "dev" ? "text" : "json";
+  const log = createBufferedWriter(writeAll);
   const app = createGateway(config, {
     store,
     keys,
@@ -75,7 +77,7 @@ async function serve(mode: Mode): Promise<number> {
       webSocket: { dial, accept: acceptWebSocket },
     },
     clock: systemClock,
-    events: createEventLog({ format, write: print, clock: systemClock }),
+    events: createEventLog({ format, write: log.write, clock: systemClock }),
   });
 
   const waitUntil = (work: Promise<unknown>) => void work.catch(() => {});
@@ -99,6 +101,7 @@ async function serve(mode: Mode): Promise<number> {
   ]);
   clearTimeout(timer);
   await store.close();
+  log.flush();
   return 0;
 }
 
@@ -212,6 +215,11 @@ function devBanner(config: GatewayConfig): string {
     );
   }
   return [...lines, ""].join("\n");
+}
+
+function writeAll(text: string): void {
+  let rest = new TextEncoder().encode(text);
+  while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
 }
 
 function print(line: string): void {

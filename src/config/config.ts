@@ -65,6 +65,7 @@ export interface GatewayConfig {
   };
   readonly store: StoreConfig;
   readonly revocation: { readonly pollIntervalMs: number; readonly maxStalenessMs: number };
+  readonly log: { readonly access: boolean };
   /** WebSockets and event streams. */
   readonly longLived: { readonly leewayMs: number };
   readonly throttle: {
@@ -100,6 +101,7 @@ export function resolveConfig(file: ConfigFile): GatewayConfig {
       pollIntervalMs: durationMs(file.revocation.pollInterval),
       maxStalenessMs: durationMs(file.revocation.maxStaleness),
     },
+    log: file.log,
     longLived: { leewayMs: durationMs(file.longLived.leeway) },
     throttle: {
       windowMs: durationMs(file.throttle.window),

@@ -179,6 +179,10 @@ export const configSchema = z.strictObject({
     pollInterval: duration("2s", { min: "50ms", max: "5m" }),
     maxStaleness: duration("5s", { min: "100ms", max: "10m" }),
   }).prefault({}),
+  log: z.strictObject({
+    access: z.boolean().prefault(false)
+      .describe("Also write a line for each request that is passed on."),
+  }).prefault({}),
   longLived: z.strictObject({
     leeway: duration("30s", { min: "0s", max: "400d" }).describe(
       "How long a WebSocket or event stream may outlive the access token it was opened with.",

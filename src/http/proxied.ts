@@ -9,6 +9,7 @@ import { isSafeMethod, isSameOrigin } from "../browser/csrf.ts";
 import type { Csrf } from "../browser/csrf.ts";
 import type { Clock } from "../clock.ts";
 import { parseTarget } from "../policy/path.ts";
+import type { Target } from "../policy/path.ts";
 import type { RouteTable } from "../policy/routes.ts";
 import type { Connect } from "../proxy/connect.ts";
 import type { Forward } from "../proxy/forward.ts";
@@ -68,6 +69,8 @@ export interface ProxiedParts {
   readonly outgoingHeaders: OutgoingHeaders;
   readonly leakGuard: LeakGuard;
   readonly metrics: Metrics;
+  /** Whether each request that is passed on gets a line in the log. */
+  readonly logsAccess: boolean;
   /** Ends what outlives its request together with the session. */
   readonly attachLifeline: AttachLifeline;
   /** Who is calling from where, under which request id. */
@@ -83,6 +86,8 @@ interface Incoming {
   readonly around: Surroundings;
   /** Whether it asks to become a WebSocket. */
   readonly upgrades: boolean;
+  /** On the monotonic clock; 0 when nobody wants to know. */
+  readonly beganAtMs: number;
 }
 
 /** Who is calling; `setCookies` ride on the answer when the pair was rotated in passing. */
@@ -216,13 +221,12 @@ export function proxied(parts: ProxiedParts): HandleProxied {
     const { upstream } = route;
     const minting = parts.outgoingHeaders(headers, upstream, token, around);
     const outgoing = minting instanceof Promise ? await minting : minting;
-    const path = target.path + target.search;
     if (incoming.upgrades && upstream.connect !== null) {
-      return await connect(incoming, upstream, upstream.connect, path, outgoing, token);
+      return await connect(incoming, upstream, upstream.connect, target, outgoing, token);
     }
     const outcome = await upstream.forward({
       method: request.method,
-      target: path,
+      target: target.path + target.search,
       headers: outgoing,
       // As it is: in a wrapped stream its length would be lost on the way to the upstream.
       body: request.body,
@@ -232,7 +236,7 @@ export function proxied(parts: ProxiedParts): HandleProxied {
     const response = outcome.kind === "answered"
       ? outcome.response
       : upstreamProblem(outcome, upstream.name, around);
-    parts.metrics.proxied(upstream.name, response.status);
+    noteAnswer(incoming, target.path, upstream, response.status, token);
     return token === null
       ? response
       : finish(response, token, caller?.setCookies ?? NO_COOKIES, around);
@@ -255,25 +259,47 @@ export function proxied(parts: ProxiedParts): HandleProxied {
   }
 
   async function connect(
-    { request, headers, around }: Incoming,
+    incoming: Incoming,
     upstream: PreparedUpstream,
     open: Connect,
-    target: string,
+    { path, search }: Target,
     outgoing: HeaderPairs,
     token: VerifiedToken | null,
   ): Promise<Response> {
+    const { request, headers, around } = incoming;
     const outcome = await open({
       request,
       incoming: headers,
-      target,
+      target: path + search,
       headers: outgoing,
       attach: token === null ? null : (cut) => parts.attachLifeline(token, around.waitUntil, cut),
     });
     const response = outcome.kind === "open" || outcome.kind === "refused"
       ? outcome.response
       : upstreamProblem(outcome, upstream.name, around);
-    parts.metrics.proxied(upstream.name, outcome.kind === "open" ? 101 : response.status);
+    const status = outcome.kind === "open" ? 101 : response.status;
+    noteAnswer(incoming, path, upstream, status, token);
     return response;
+  }
+
+  function noteAnswer(
+    { request, around, beganAtMs }: Incoming,
+    path: string,
+    upstream: PreparedUpstream,
+    status: number,
+    token: VerifiedToken | null,
+  ): void {
+    parts.metrics.proxied(upstream.name, status);
+    if (!parts.logsAccess) return;
+    around.emit({
+      event: "request",
+      method: request.method,
+      path,
+      upstream: upstream.name,
+      status,
+      durationMs: Math.round((performance.now() - beganAtMs) * 10) / 10,
+      ...(token === null ? {} : { subject: token.subject }),
+    });
   }
 
   function deny(
@@ -311,7 +337,8 @@ export function proxied(parts: ProxiedParts): HandleProxied {
     const around = parts.surroundings(headers, connection);
     try {
       const upgrades = isWebSocketUpgrade(request.method, headers);
-      return await handle({ request, headers, around, upgrades });
+      const beganAtMs = parts.logsAccess ? performance.now() : 0;
+      return await handle({ request, headers, around, upgrades, beganAtMs });
     } catch (error) {
       return parts.onError(error, around);
     }

@@ -30,6 +30,17 @@ export type AuditEvent =
     readonly path: string;
     readonly subject?: string;
   }
+  /** A request was passed on; written only when `log.access` is set. */
+  | {
+    readonly event: "request";
+    readonly method: string;
+    readonly path: string;
+    readonly upstream: string;
+    readonly status: number;
+    /** Until the answer began. */
+    readonly durationMs: number;
+    readonly subject?: string;
+  }
   | { readonly event: "upstream_failed"; readonly upstream: string; readonly reason: string }
   | { readonly event: "identity_unavailable"; readonly reason: string }
   | { readonly event: "store_unavailable"; readonly reason: string }
