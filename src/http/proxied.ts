@@ -113,7 +113,22 @@ export function proxied(parts: ProxiedParts): HandleProxied {
   }
 
   /** Names the caller of a protected route, or says why nobody is let in. */
-  async function identify(
+  function identify(
+    incoming: Incoming,
+    credential: Credential,
+    route: PreparedRoute,
+  ): CallerOrProblem | Promise<CallerOrProblem> {
+    if (credential.kind === "bearer") {
+      const token = authenticate(credential.token, incoming.around.waitUntil);
+      // The usual case, decided without a promise.
+      if (!(token instanceof Promise) && typeof token !== "string") {
+        return { token, setCookies: NO_COOKIES };
+      }
+    }
+    return identifySlowly(incoming, credential, route);
+  }
+
+  async function identifySlowly(
     incoming: Incoming,
     credential: Credential,
     route: PreparedRoute,
@@ -173,17 +188,20 @@ export function proxied(parts: ProxiedParts): HandleProxied {
   }
 
   /** Everything a token must still pass once it is known whose it is. */
-  async function authorise(token: VerifiedToken, route: PreparedRoute): Promise<Problem | null> {
-    if (route.strict && await sessions.status(token) !== "live") {
-      return { code: "session_revoked" };
-    }
-    if (route.satisfied !== null && !route.satisfied(token.claims)) {
-      return {
-        code: "insufficient_scope",
-        ...(route.requiredScope === undefined ? {} : { scope: route.requiredScope }),
-      };
-    }
-    return null;
+  function authorise(
+    token: VerifiedToken,
+    route: PreparedRoute,
+  ): Problem | null | Promise<Problem | null> {
+    if (route.strict) return authoriseStrictly(token, route);
+    return checkRequirement(token, route);
+  }
+
+  async function authoriseStrictly(
+    token: VerifiedToken,
+    route: PreparedRoute,
+  ): Promise<Problem | null> {
+    if (await sessions.status(token) !== "live") return { code: "session_revoked" };
+    return checkRequirement(token, route);
   }
 
   /** The stages of one request, in order. */
@@ -208,9 +226,11 @@ export function proxied(parts: ProxiedParts): HandleProxied {
 
     let caller: Caller | null = null;
     if (!route.open) {
-      const named = await identify(incoming, readCredential(headers, jar), route);
+      const naming = identify(incoming, readCredential(headers, jar), route);
+      const named = naming instanceof Promise ? await naming : naming;
       if ("problem" in named) return deny(incoming, named.problem, named.clearCookies === true);
-      const problem = await authorise(named.token, route);
+      const deciding = authorise(named.token, route);
+      const problem = deciding instanceof Promise ? await deciding : deciding;
       if (problem !== null) {
         return withSetCookies(deny(incoming, problem, false, named.token), named.setCookies);
       }
@@ -249,7 +269,8 @@ export function proxied(parts: ProxiedParts): HandleProxied {
     setCookies: readonly string[],
     around: Surroundings,
   ): Response {
-    const whole = response.body !== null && isEventStream(response)
+    const isEndless = isEventStream(response.headers.get("content-type") ?? "");
+    const whole = isEndless && response.body !== null
       ? new Response(
         tethered(response.body, (end) => parts.attachLifeline(token, around.waitUntil, end)),
         response,
@@ -342,6 +363,14 @@ export function proxied(parts: ProxiedParts): HandleProxied {
     } catch (error) {
       return parts.onError(error, around);
     }
+  };
+}
+
+function checkRequirement(token: VerifiedToken, route: PreparedRoute): Problem | null {
+  if (route.satisfied === null || route.satisfied(token.claims)) return null;
+  return {
+    code: "insufficient_scope",
+    ...(route.requiredScope === undefined ? {} : { scope: route.requiredScope }),
   };
 }
 

@@ -8,9 +8,9 @@
 const ENDLESS =
   /^(?:text\/event-stream|application\/(?:x-ndjson|jsonl|json-seq)|multipart\/x-mixed-replace)\b/i;
 
-/** Whether an answer is a stream of events rather than a document. */
-export function isEventStream(response: Response): boolean {
-  return response.body !== null && ENDLESS.test(response.headers.get("content-type") ?? "");
+/** Whether a content type is that of a stream of events rather than of a document. */
+export function isEventStream(contentType: string): boolean {
+  return ENDLESS.test(contentType);
 }
 
 /**
