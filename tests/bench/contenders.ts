@@ -110,15 +110,31 @@ export interface PosternOptions {
 /** More than the verified-token cache remembers (two generations of 20,000). */
 const COLD_TOKENS = 60_000;
 
-/** Postern itself. */
-export async function postern(ground: Ground, options: PosternOptions): Promise<Contender> {
-  const { store = "upstash", algorithm = "ES256", credential = "bearer" } = options;
+/** A Postern and the keys it signs with. */
+export interface PosternServer {
+  readonly running: Running;
+  /** Without a slash at the end. */
+  readonly url: string;
+  readonly keys: string;
+  readonly folder: string;
+}
+
+/** Starts a Postern in front of the backend. */
+export async function posternServer(
+  ground: Ground,
+  options: PosternOptions & { readonly login?: string },
+): Promise<PosternServer> {
+  const { store = "upstash", algorithm = "ES256" } = options;
   const port = freePort();
   const keys = await keySet(algorithm);
   const folder = await Deno.makeTempDir({ dir: ground.folder });
   const config = {
     origin: ORIGIN,
-    identity: { kind: "upstream", url: "http://127.0.0.1:9/login", subject: "/id" },
+    identity: {
+      kind: "upstream",
+      url: options.login ?? "http://127.0.0.1:9/login",
+      subject: "/id",
+    },
     store: store === "sqlite" ? { kind: store, path: `${folder}/postern.db` } : { kind: store },
     upstreams: {
       app: {
@@ -134,7 +150,7 @@ export async function postern(ground: Ground, options: PosternOptions): Promise<
         ...(options.strict === true ? { revocation: "strict" } : {}),
       },
     ],
-    ...(options.accessLog === true ? { log: { access: true } } : {}),
+    log: { access: options.accessLog ?? false },
   };
   const running = await start({
     name: options.name,
@@ -152,17 +168,23 @@ export async function postern(ground: Ground, options: PosternOptions): Promise<
     },
     cwd: ROOT,
   });
-  const tokens = await mintTokens(keys, options.cold === true ? COLD_TOKENS : 1);
-  const target = { ...running, url: `http://127.0.0.1:${port}/` };
+  return { running, url: `http://127.0.0.1:${port}`, keys, folder };
+}
+
+/** Postern itself, with a token to ask it with. */
+export async function postern(ground: Ground, options: PosternOptions): Promise<Contender> {
+  const { running, url, keys, folder } = await posternServer(ground, options);
+  const target = { ...running, url: `${url}/` };
   if (options.cold === true) {
     const file = `${folder}/tokens`;
+    const tokens = await mintTokens(keys, COLD_TOKENS);
     await Deno.writeTextFile(file, tokens.join("\n"));
     return { running: target, headers: {}, tokens: file };
   }
-  const [token = ""] = tokens;
+  const [token = ""] = await mintTokens(keys, 1);
   return {
     running: target,
-    headers: credential === "cookie"
+    headers: options.credential === "cookie"
       ? { cookie: `postern-access=${token}` }
       : { authorization: `Bearer ${token}` },
   };

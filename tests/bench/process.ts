@@ -12,6 +12,8 @@ export interface Running {
   cpuSeconds(): number;
   /** Peak resident memory of the process, in MiB. */
   peakMiB(): number;
+  /** Resident memory of the process now, in MiB. */
+  residentMiB(): number;
   stop(): Promise<void>;
 }
 
@@ -53,7 +55,8 @@ export async function start(options: {
     name,
     url,
     cpuSeconds: () => family(child.pid).reduce((sum, pid) => sum + cpuSecondsOf(pid), 0),
-    peakMiB: () => Math.max(...family(child.pid).map(peakMiBOf)),
+    peakMiB: () => memoryMiB(child.pid, "VmHWM"),
+    residentMiB: () => memoryMiB(child.pid, "VmRSS"),
     async stop() {
       child.kill("SIGTERM");
       const timer = setTimeout(() => child.kill("SIGKILL"), 5_000);
@@ -85,11 +88,17 @@ function cpuSecondsOf(pid: number): number {
   }
 }
 
-function peakMiBOf(pid: number): number {
-  try {
-    const text = Deno.readTextFileSync(`/proc/${pid}/status`);
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) / 1024;
-  } catch {
-    return 0;
-  }
+/** Of the largest process of the family. */
+function memoryMiB(root: number, field: "VmHWM" | "VmRSS"): number {
+  const pattern = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m");
+  return Math.max(
+    ...family(root).map((pid) => {
+      try {
+        const text = Deno.readTextFileSync(`/proc/${pid}/status`);
+        return Number(pattern.exec(text)?.[1] ?? 0) / 1024;
+      } catch {
+        return 0;
+      }
+    }),
+  );
 }

@@ -1,0 +1,100 @@
+/**
+ * Each stage of the hot path by itself (`deno task bench:stages`), so that a
+ * regression has a name.
+ *
+ * @module
+ */
+import { createCookieJar } from "../../src/browser/cookies.ts";
+import { createCsrf } from "../../src/browser/csrf.ts";
+import { systemClock } from "../../src/clock.ts";
+import { readCredential } from "../../src/http/authenticate.ts";
+import { createLeakGuard } from "../../src/http/leak_guard.ts";
+import { parseTarget } from "../../src/policy/path.ts";
+import { compileRoutes } from "../../src/policy/routes.ts";
+import { passOn } from "../../src/proxy/forward.ts";
+import { forwardingHeaders } from "../../src/proxy/forwarding.ts";
+import { readHeaders } from "../../src/proxy/incoming_headers.ts";
+import { createRequestHeaderFilter } from "../../src/proxy/request_headers.ts";
+import { traceOf } from "../../src/proxy/trace.ts";
+import { createWatch } from "../../src/proxy/watch.ts";
+import { createRevocationView } from "../../src/sessions/revocation_view.ts";
+import { createMemoryStore } from "../../src/store/memory.ts";
+import type { VerifiedToken } from "../../src/tokens/claims.ts";
+import { importKeyRing } from "../../src/tokens/key_ring.ts";
+import { createTokenVerifier } from "../../src/tokens/verify.ts";
+import { type Algorithm, keySet, mintTokens, ORIGIN } from "./tokens.ts";
+
+const rules = { issuer: ORIGIN, audience: ORIGIN, clockToleranceSeconds: 5 };
+const keys = await keySet("ES256");
+const ring = await importKeyRing(keys);
+const [access = ""] = await mintTokens(keys, 1);
+const verifier = createTokenVerifier({ keys: ring, rules, clock: systemClock });
+const verified = await verifier.verify(access, "access") as VerifiedToken;
+const headers = new Headers({
+  accept: "*/*",
+  "accept-encoding": "gzip, br",
+  "accept-language": "en",
+  authorization: `Bearer ${access}`,
+  host: "localhost:9999",
+  "user-agent": "Mozilla/5.0 (X11; Linux x86_64)",
+});
+const read = readHeaders(headers);
+const jar = createCookieJar({ secure: false });
+const table = compileRoutes([
+  { path: "/auth/*", policyKey: "postern", value: 0 },
+  { path: "/static/*", policyKey: "open", value: 1 },
+  { path: "/api/users/:id/orders", policyKey: "a", value: 2 },
+  { path: "/*", policyKey: "b", value: 3 },
+]);
+const staysBehind = createRequestHeaderFilter(["x-auth-email"]);
+const view = createRevocationView({
+  store: createMemoryStore({}),
+  clock: systemClock,
+  pollIntervalMs: 60_000,
+  maxStalenessMs: 120_000,
+});
+await view.ensureFresh(() => {});
+const trace = traceOf(read, false);
+const client = { address: "127.0.0.1", peerAddress: "127.0.0.1", viaTrustedProxy: false };
+const watch = createWatch(30_000);
+const request = new Request("http://localhost/");
+const guard = createLeakGuard(ORIGIN);
+const csrf = createCsrf(ring.hmacKeys);
+const csrfToken = await csrf.issue(verified.sid);
+
+const url = "http://localhost:9999/api/users/42/orders?page=2&sort=name";
+Deno.bench("read the headers", () => void readHeaders(headers));
+Deno.bench("parse path and query", () => void parseTarget(url));
+Deno.bench("match a route", () => {
+  table.match({ path: "/api/users/42/orders", host: "localhost", method: "GET" });
+});
+Deno.bench("read the credential", () => void readCredential(read, jar));
+Deno.bench("verify a token seen before", () => void verifier.verify(access, "access"));
+Deno.bench("ask the revocation view", () => {
+  view.ensureFresh(() => {});
+  view.isRevoked(verified);
+});
+Deno.bench("make request id and traceparent", () => void traceOf(read, false));
+Deno.bench("filter the headers", () => {
+  for (const [name] of read) staysBehind(name);
+});
+Deno.bench("make the forwarding headers", () => {
+  forwardingHeaders(read, { client, trace }, ORIGIN);
+});
+Deno.bench("watch a request", () => watch(request).release());
+Deno.bench("pass an answer on", () => {
+  passOn(new Response("{}", { headers: { "content-type": "application/json" } }), true);
+});
+Deno.bench("look for our tokens in a query", () => void guard.holdsOurs("?page=2&sort=name"));
+Deno.bench("check a CSRF token", async () => {
+  await csrf.check(verified.sid, csrfToken, csrfToken);
+});
+
+for (const algorithm of ["HS256", "ES256", "EdDSA", "RS256"] satisfies Algorithm[]) {
+  const set = await keySet(algorithm);
+  const [token = ""] = await mintTokens(set, 1);
+  const cold = createTokenVerifier({ keys: await importKeyRing(set), rules, clock: systemClock });
+  Deno.bench(`verify a new token, ${algorithm}`, { group: "cold" }, async () => {
+    await cold.identify(token, "access");
+  });
+}
