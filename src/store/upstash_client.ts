@@ -118,10 +118,11 @@ function connect(url: string, token: string, commandTimeoutMs: number): Redis {
   });
 }
 
-/** What Redis or Upstash said, without the command that the client adds to it. */
+/** What Redis or Upstash said, without what the client puts before and behind it. */
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error) || error.name !== "UpstashError") return "";
-  return error.message.split(", command was: ", 1)[0] ?? "";
+  const [words = ""] = error.message.split(", command was: ", 1);
+  return words.replace(/^Command failed: /, "");
 }
 
 /** Whether asking again could help: no answer, a broken one, or one that passes by itself. */
