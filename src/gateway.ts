@@ -75,6 +75,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     store,
     clock,
     ...config.revocation,
+    isolatesRequests: ports.transport.isolatesRequests ?? false,
     onError: (error) =>
       sink(
         { event: "store_unavailable", reason: String(error) },

@@ -13,7 +13,7 @@ export const DEFAULT_PORT = 8787;
  * The demo configuration: the demo user, SQLite in `.postern/`, and either the
  * in-process demo upstream or the backend that `POSTERN_UPSTREAM` names.
  */
-export function demoConfigFile(env: Environment): unknown {
+export function demoConfigFile(env: Environment): Readonly<Record<string, unknown>> {
   const upstream = env["POSTERN_UPSTREAM"];
   const fronting = upstream !== undefined && upstream !== "";
   return {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 import { durationMs, isDuration } from "./duration.ts";
 import type { Duration } from "./duration.ts";
 import { isJsonPointer } from "../identity/json_pointer.ts";
@@ -202,11 +202,3 @@ export const configSchema = z.strictObject({
 
 /** `postern.json` after defaults, durations still as written. */
 export type ConfigFile = z.output<typeof configSchema>;
-
-/** The JSON Schema (draft 2020-12) of `postern.json`, for editors. */
-export function configJsonSchema(): Record<string, unknown> {
-  return {
-    title: "Postern configuration",
-    ...z.toJSONSchema(configSchema, { io: "input", unrepresentable: "any" }),
-  };
-}

@@ -6,7 +6,7 @@
  */
 import { Hono } from "hono";
 import type { Context } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { CookieTooLargeError } from "../browser/cookies.ts";
 import type { CookieJar, GatewayCookies } from "../browser/cookies.ts";
 import { isSameOrigin } from "../browser/csrf.ts";

@@ -146,6 +146,10 @@ export function bridge(client: SocketEnd, upstream: SocketEnd, onClosed: () => v
   return { end };
 }
 
+/** `readyState`; the constants have other names on Workers. */
+const CONNECTING = 0;
+const OPEN = 1;
+
 /** An end made of a standard `WebSocket` (Deno's server side, both sides on Workers). */
 export function fromWebSocket(socket: WebSocket): SocketEnd {
   socket.binaryType = "arraybuffer";
@@ -165,8 +169,8 @@ export function fromWebSocket(socket: WebSocket): SocketEnd {
       socket.addEventListener("error", (event) => event.preventDefault());
     },
     send(data) {
-      if (socket.readyState === WebSocket.CONNECTING) early.push(data);
-      else if (socket.readyState === WebSocket.OPEN) socket.send(data);
+      if (socket.readyState === CONNECTING) early.push(data);
+      else if (socket.readyState === OPEN) socket.send(data);
     },
     bufferedBytes: () => socket.bufferedAmount ?? 0,
     close({ code, reason }) {

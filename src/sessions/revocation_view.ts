@@ -39,10 +39,15 @@ export function createRevocationView(options: {
   readonly clock: Clock;
   readonly pollIntervalMs: number;
   readonly maxStalenessMs: number;
+  /**
+   * Whether no request may wait for the work of another (Workers): each then
+   * polls for itself when the view is too old.
+   */
+  readonly isolatesRequests?: boolean;
   /** Told of every poll that failed. */
   readonly onError?: (error: unknown) => void;
 }): RevocationView {
-  const { store, clock, pollIntervalMs, maxStalenessMs } = options;
+  const { store, clock, pollIntervalMs, maxStalenessMs, isolatesRequests = false } = options;
   const sessions = new Map<string, number>();
   const tokens = new Map<string, number>();
   const subjects = new Map<string, { notAfterMs: number; untilMs: number }>();
@@ -50,8 +55,9 @@ export function createRevocationView(options: {
   let cursor: string | null = null;
   /** When the last complete poll was *begun*: what it saw is at least that fresh. */
   let syncedAtMs = -Infinity;
-  let polling: Promise<boolean> | null = null;
+  /** When the last poll began; on Workers its request may have vanished together with it. */
   let attemptedAtMs = -Infinity;
+  let underWay: Promise<boolean> | null = null;
 
   function apply(revocation: Revocation): void {
     const { untilMs } = revocation;
@@ -91,28 +97,33 @@ export function createRevocationView(options: {
     }
   }
 
-  async function load(): Promise<boolean> {
+  async function poll(): Promise<boolean> {
     const beganAtMs = clock();
     attemptedAtMs = beganAtMs;
     try {
+      let place = cursor;
       let more = true;
       while (more) {
-        const page = await store.revocationsSince(cursor);
+        const page = await store.revocationsSince(place);
         // After a flush or a restore (`page.reset`) what was known here is kept:
         // forgetting a revocation would let a token back in.
         for (const entry of page.entries) apply(entry);
-        cursor = page.cursor;
+        place = page.cursor;
         more = page.more;
       }
-      syncedAtMs = beganAtMs;
+      cursor = place;
+      syncedAtMs = Math.max(syncedAtMs, beganAtMs);
       dropExpired(beganAtMs);
       return true;
     } catch (error) {
       options.onError?.(error);
       return clock() - syncedAtMs <= maxStalenessMs;
-    } finally {
-      polling = null;
     }
+  }
+
+  /** One poll at a time, waited for by all who need it. */
+  function sharedPoll(): Promise<boolean> {
+    return underWay ??= poll().finally(() => underWay = null);
   }
 
   return {
@@ -126,14 +137,12 @@ export function createRevocationView(options: {
       const nowMs = clock();
       const ageMs = nowMs - syncedAtMs;
       if (ageMs < pollIntervalMs) return true;
-      if (ageMs <= maxStalenessMs) {
-        if (polling === null && nowMs - attemptedAtMs >= pollIntervalMs) {
-          polling = load();
-          waitUntil(polling);
-        }
-        return true;
+      if (ageMs > maxStalenessMs) return isolatesRequests ? poll() : sharedPoll();
+      // In the background, and not again before the next interval: one at a time.
+      if (nowMs - attemptedAtMs >= pollIntervalMs) {
+        waitUntil(isolatesRequests ? poll() : sharedPoll());
       }
-      return polling ??= load();
+      return true;
     },
 
     apply,

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { z } from "zod";
+import * as z from "zod";
 
 /** Signature algorithms of the key ring (RFC 7518 §3.1, RFC 8037 §3.1). */
 export type KeyAlgorithm = "HS256" | "ES256" | "EdDSA" | "RS256";

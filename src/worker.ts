@@ -1,0 +1,157 @@
+/**
+ * Cloudflare Workers entry: the same gateway from bindings. The only file that
+ * knows them.
+ *
+ * @module
+ */
+import { systemClock } from "./clock.ts";
+import type { GatewayConfig } from "./config/config.ts";
+import { demoConfigFile } from "./config/demo.ts";
+import { ConfigError, loadConfig } from "./config/load.ts";
+import type { Environment, Mode } from "./config/load.ts";
+import { createGateway } from "./gateway.ts";
+import { problemResponse } from "./http/problem.ts";
+import { createIdentitySource } from "./identity/source.ts";
+import { withDemoUpstream } from "./proxy/demo_upstream.ts";
+import { workerWebSocket } from "./proxy/worker_web_socket.ts";
+import { type SessionStore, StoreRejectedError } from "./store/port.ts";
+import { createUpstashStore } from "./store/upstash.ts";
+import { createEventLog } from "./telemetry/log.ts";
+import { importKeyRing, KeyRingError } from "./tokens/key_ring.ts";
+
+/**
+ * Bindings. Plain settings are `vars` in `wrangler.toml`, where `POSTERN_CONFIG`
+ * may also be a table; `POSTERN_KEYS` and `UPSTASH_REDIS_REST_TOKEN` are secrets
+ * (`wrangler secret put`).
+ */
+export interface Bindings {
+  readonly POSTERN_CONFIG?: string | Readonly<Record<string, unknown>>;
+  readonly POSTERN_KEYS?: string;
+  readonly POSTERN_PREFIX?: string;
+  /** `"dev"` allows the demo; anything else is production. */
+  readonly POSTERN_MODE?: string;
+  readonly UPSTASH_REDIS_REST_URL?: string;
+  readonly UPSTASH_REDIS_REST_TOKEN?: string;
+}
+
+interface ExecutionContext {
+  waitUntil(work: Promise<unknown>): void;
+}
+
+type Gateway = ReturnType<typeof createGateway>;
+
+/**
+ * The gateway of this isolate. A value and not a promise: a request must not
+ * wait for the work of another, so that the first two may both build one.
+ */
+let gateway: Gateway | null = null;
+
+export default {
+  /** Answers one request. */
+  async fetch(request: Request, bindings: Bindings, context: ExecutionContext): Promise<Response> {
+    const waitUntil = (work: Promise<unknown>) => context.waitUntil(work);
+    try {
+      gateway ??= await build(bindings, waitUntil);
+    } catch (error) {
+      return refuse(error);
+    }
+    return await gateway.fetch(request, {
+      // Written by Cloudflare; what a client puts there does not arrive.
+      remoteAddress: request.headers.get("cf-connecting-ip") ?? "0.0.0.0",
+      waitUntil,
+    });
+  },
+};
+
+async function build(
+  bindings: Bindings,
+  waitUntil: (work: Promise<unknown>) => void,
+): Promise<Gateway> {
+  const mode: Mode = bindings.POSTERN_MODE === "dev" ? "dev" : "production";
+  const config = await readConfig(bindings, mode);
+  const problems: string[] = [];
+  if (config.store.kind !== "upstash") {
+    problems.push(`store.kind: "${config.store.kind}" can not run on Workers; use "upstash"`);
+  }
+  const required = (name: keyof Bindings): string => {
+    const value = bindings[name];
+    if (typeof value === "string" && value !== "") return value;
+    problems.push(`${name}: is required; set it with \`wrangler secret put ${name}\``);
+    return "";
+  };
+  const url = required("UPSTASH_REDIS_REST_URL");
+  const token = required("UPSTASH_REDIS_REST_TOKEN");
+  const keySet = required("POSTERN_KEYS");
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  const keys = await importKeyRing(keySet);
+  const prefix = bindings.POSTERN_PREFIX;
+  const store = createUpstashStore({
+    url,
+    token,
+    ...(config.store.kind === "upstash" ? { commandTimeoutMs: config.store.commandTimeoutMs } : {}),
+    ...(prefix === undefined || prefix === "" ? {} : { prefix }),
+  });
+  waitUntil(warnAbout(store));
+  return createGateway(config, {
+    store,
+    keys,
+    identity: createIdentitySource(config.identity, { fetch: uncachedFetch }),
+    transport: {
+      fetch: withDemoUpstream(uncachedFetch),
+      decodesBodies: false,
+      isolatesRequests: true,
+      webSocket: workerWebSocket,
+    },
+    clock: systemClock,
+    events: createEventLog({ format: "json", write: log, clock: systemClock }),
+  });
+}
+
+async function readConfig(bindings: Bindings, mode: Mode): Promise<GatewayConfig> {
+  const { POSTERN_CONFIG: given } = bindings;
+  const demo = mode === "dev" && (given === undefined || given === "");
+  const env: Environment = {
+    POSTERN_CONFIG: demo
+      ? JSON.stringify({ ...demoConfigFile({}), store: { kind: "upstash" } })
+      : typeof given === "object"
+      ? JSON.stringify(given)
+      : given,
+  };
+  return await loadConfig({ env, mode, readTextFile: () => Promise.resolve(null) });
+}
+
+/**
+ * Requests to upstreams carry no credential any more, so that Cloudflare's cache
+ * would take an answer made for one person for everybody's.
+ */
+const uncachedFetch: typeof fetch = (input: RequestInfo | URL, init?: RequestInit) =>
+  fetch(input, { ...init, cache: "no-store" });
+
+async function warnAbout(store: SessionStore): Promise<void> {
+  try {
+    for (const warning of await store.probe()) log(`warning: ${warning}`);
+  } catch (error) {
+    log(`warning: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Says in the log what has to be set, and to the client only that something has. */
+function refuse(error: unknown): Response {
+  const known = error instanceof ConfigError || error instanceof KeyRingError ||
+    error instanceof StoreRejectedError;
+  log(
+    JSON.stringify({
+      time: new Date().toISOString(),
+      level: "error",
+      event: "misconfigured",
+      problems: known ? error.message.split("\n") : [String(error)],
+    }),
+  );
+  return problemResponse({ code: "misconfigured" }, crypto.randomUUID());
+}
+
+function log(line: string): void {
+  // deno-lint-ignore no-console
+  console.log(line);
+}
