@@ -7,6 +7,7 @@
 import { durationMs } from "./duration.ts";
 import type { Duration } from "./duration.ts";
 import type { ConfigFile } from "./schema.ts";
+import { sizeBytes } from "./size.ts";
 
 /** How an upstream is told, provably, who is calling. */
 export interface AssertionConfig {
@@ -21,10 +22,53 @@ export interface UpstreamConfig {
   readonly name: string;
   /** Origins without a trailing slash. */
   readonly targets: readonly string[];
+  /** Until an answer begins. */
   readonly timeoutMs: number;
+  /** Between two pieces of an answer. */
+  readonly idleTimeoutMs: number;
+  readonly maxConcurrent: number;
+  readonly host: "target" | "incoming";
+  readonly health: HealthConfig | null;
+  /** `null`: a target that fails goes on getting requests. */
+  readonly ejection: EjectionConfig | null;
+  readonly tls: TlsConfig | null;
   readonly assertion: AssertionConfig | null;
   /** Header name to claim name. */
   readonly headers: Readonly<Record<string, string>>;
+}
+
+/** How targets are asked whether they work. */
+export interface HealthConfig {
+  readonly path: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Good answers in a row that make a target healthy again. */
+  readonly healthyAfter: number;
+  /** Bad ones in a row that take it out. */
+  readonly unhealthyAfter: number;
+}
+
+/** When a target that fails is given a rest. */
+export interface EjectionConfig {
+  readonly failures: number;
+  readonly forMs: number;
+  /** Answers that count as failures. */
+  readonly statuses: ReadonlySet<number>;
+}
+
+/** PEM files for connections to an upstream. */
+export interface TlsConfig {
+  readonly caPath: string | null;
+  readonly certPath: string | null;
+  readonly keyPath: string | null;
+}
+
+/** What a proxied request may be at most. */
+export interface LimitsConfig {
+  readonly bodyBytes: number;
+  readonly urlBytes: number;
+  readonly headerBytes: number;
+  readonly headerCount: number;
 }
 
 /** One line of the route table. */
@@ -73,6 +117,7 @@ export interface GatewayConfig {
     readonly perUser: number;
     readonly perAddress: number;
   };
+  readonly limits: LimitsConfig;
   readonly upstreams: ReadonlyMap<string, UpstreamConfig>;
   readonly routes: readonly RouteConfig[];
 }
@@ -108,6 +153,12 @@ export function resolveConfig(file: ConfigFile): GatewayConfig {
       perUser: file.throttle.perUser,
       perAddress: file.throttle.perAddress,
     },
+    limits: {
+      bodyBytes: sizeBytes(file.limits.body),
+      urlBytes: sizeBytes(file.limits.url),
+      headerBytes: sizeBytes(file.limits.headerBytes),
+      headerCount: file.limits.headerCount,
+    },
     upstreams: new Map(
       Object.entries(file.upstreams).map(([name, upstream]) => [
         name,
@@ -130,7 +181,7 @@ function resolveStore(store: ConfigFile["store"]): StoreConfig {
 }
 
 function resolveUpstream(name: string, upstream: ConfigFile["upstreams"][string]): UpstreamConfig {
-  const { assertion } = upstream;
+  const { assertion, health, tls } = upstream;
   const options = assertion === true
     ? { header: "X-Auth-Assertion", ttl: "60s", alg: "ES256", audience: undefined } as const
     : assertion;
@@ -138,6 +189,22 @@ function resolveUpstream(name: string, upstream: ConfigFile["upstreams"][string]
     name,
     targets: upstream.targets.map((target) => new URL(target).origin),
     timeoutMs: durationMs(upstream.timeout),
+    idleTimeoutMs: durationMs(upstream.idleTimeout),
+    maxConcurrent: upstream.maxConcurrent,
+    host: upstream.host,
+    health: health === undefined ? null : {
+      path: health.path,
+      intervalMs: durationMs(health.interval),
+      timeoutMs: durationMs(health.timeout),
+      healthyAfter: health.healthyAfter,
+      unhealthyAfter: health.unhealthyAfter,
+    },
+    ejection: resolveEjection(upstream),
+    tls: tls === undefined ? null : {
+      caPath: tls.ca ?? null,
+      certPath: tls.cert ?? null,
+      keyPath: tls.key ?? null,
+    },
     assertion: options === false ? null : {
       header: options.header,
       audience: options.audience ?? name,
@@ -145,6 +212,19 @@ function resolveUpstream(name: string, upstream: ConfigFile["upstreams"][string]
       alg: options.alg,
     },
     headers: upstream.headers,
+  };
+}
+
+/** Giving its only target a rest helps nobody, unless somebody asks for it. */
+function resolveEjection(upstream: ConfigFile["upstreams"][string]): EjectionConfig | null {
+  const { ejection, targets } = upstream;
+  if (ejection === undefined) {
+    return targets.length < 2 ? null : { failures: 5, forMs: 10_000, statuses: new Set() };
+  }
+  return {
+    failures: ejection.failures,
+    forMs: durationMs(ejection.for),
+    statuses: new Set<number>(ejection.statuses),
   };
 }
 

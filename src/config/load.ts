@@ -10,6 +10,7 @@ import type { GatewayConfig } from "./config.ts";
 import { demoConfigFile } from "./demo.ts";
 import { configSchema } from "./schema.ts";
 import type { ConfigFile } from "./schema.ts";
+import { foldHeaderName } from "../proxy/request_headers.ts";
 import { safetyProblems } from "./safety.ts";
 
 /** `dev` allows the demo identity, the memory store and starting without a configuration. */
@@ -96,6 +97,19 @@ function danglingReferences(file: ConfigFile): string[] {
             `routes[${index}].${key}: has no meaning on a route with auth "none"; remove one of them`,
           );
         }
+      }
+    }
+  });
+  const identityNames = new Set(
+    Object.values(file.upstreams).flatMap((upstream) => Object.keys(upstream.headers))
+      .map(foldHeaderName),
+  );
+  file.routes.forEach((route, index) => {
+    for (const name of Object.keys(route.requestHeaders?.set ?? {})) {
+      if (identityNames.has(foldHeaderName(name))) {
+        problems.push(
+          `routes[${index}].requestHeaders.set.${name}: carries identity (upstreams.*.headers), which only Postern writes`,
+        );
       }
     }
   });

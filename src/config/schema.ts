@@ -7,6 +7,9 @@
 import * as z from "zod";
 import { durationMs, isDuration } from "./duration.ts";
 import type { Duration } from "./duration.ts";
+import { headerRuleProblem, isHeaderValue } from "./header_rules.ts";
+import { isSize, sizeBytes } from "./size.ts";
+import type { Size } from "./size.ts";
 import { isJsonPointer } from "../identity/json_pointer.ts";
 import { patternProblem } from "../policy/routes.ts";
 
@@ -23,6 +26,15 @@ function duration(fallback: Duration, range: { min: Duration; max?: Duration }) 
     )
     .transform((text) => text as Duration)
     .prefault(fallback);
+}
+
+function size() {
+  return z.string()
+    .refine(isSize, { error: 'must be a size with a unit, such as "64KiB" or "10MiB"' })
+    .refine((text) => !isSize(text) || Number.isSafeInteger(sizeBytes(text)), {
+      error: "is too large",
+    })
+    .transform((text) => text as Size);
 }
 
 const jsonPointer = z.string().refine(isJsonPointer, {
@@ -115,6 +127,78 @@ const upstream = z.strictObject({
     .describe("Whether, and how, this upstream gets a signed identity assertion."),
   headers: z.record(headerName, claimName).prefault({})
     .describe('Extra identity headers: header name to claim, e.g. {"Remote-User": "sub"}.'),
+  idleTimeout: duration("5m", { min: "50ms", max: "1d" })
+    .describe("How long an answer may pause between two pieces before it is broken off."),
+  maxConcurrent: z.int().min(1).max(1_000_000).prefault(10_000)
+    .describe("Requests under way at one time; further ones get 503 upstream_busy."),
+  host: z.enum(["target", "incoming"]).prefault("target")
+    .describe("Whose name stands in Host: the target's, or the one the client asked for."),
+  health: z.strictObject({
+    path: z.string().regex(/^\/[\x21-\x22\x24-\x7E]*$/, {
+      error: 'must be a path such as "/healthz"',
+    }),
+    interval: duration("10s", { min: "50ms", max: "1h" }),
+    timeout: duration("2s", { min: "10ms", max: "60s" }),
+    healthyAfter: z.int().min(1).max(100).prefault(1),
+    unhealthyAfter: z.int().min(1).max(100).prefault(2),
+  }).exactOptional().describe(
+    "Asks each target by itself whether it works (2xx); only where the runtime can work without a request.",
+  ),
+  ejection: z.strictObject({
+    failures: z.int().min(1).max(10_000).prefault(5)
+      .describe("Failures in a row after which a target gets no requests."),
+    for: duration("10s", { min: "10ms", max: "1h" })
+      .describe("After this one request is let through as a trial."),
+    statuses: z.array(z.union([z.literal(502), z.literal(503), z.literal(504)])).prefault([])
+      .describe("Answers that count as a failure of the target too."),
+  }).exactOptional().describe(
+    "On by default where there are several targets; a single target is given a rest only when this is set.",
+  ),
+  tls: z.strictObject({
+    ca: z.string().min(1).exactOptional().describe("PEM file of the certificate authorities."),
+    cert: z.string().min(1).exactOptional().describe("PEM file of the client certificate."),
+    key: z.string().min(1).exactOptional().describe("PEM file of its private key."),
+  }).refine((tls) => (tls.cert === undefined) === (tls.key === undefined), {
+    error: "cert and key belong together",
+  }).exactOptional(),
+});
+
+const rulesFor = (direction: "request" | "response") => {
+  const name = z.string().superRefine((text, context) => {
+    const problem = headerRuleProblem(direction, text);
+    if (problem !== null) context.addIssue({ code: "custom", message: `"${text}" ${problem}` });
+  });
+  const value = z.string().refine(isHeaderValue, { error: "must be visible ASCII" });
+  return z.strictObject({
+    set: z.record(name, value).prefault({}),
+    remove: z.array(name).prefault([]),
+  }).exactOptional();
+};
+
+const rewritePath = z.string().regex(/^(\/[A-Za-z0-9\-_~!$&'()+,=:@]+)+$/, {
+  error: 'must be a path without a trailing slash, such as "/api"',
+});
+
+const exactOrigin = z.string().refine((text) => {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
+}, {
+  error: 'must be one exact origin, such as "https://app.example.com"; patterns are not allowed',
+});
+
+const corsToken = z.string().regex(/^[!#$%&'+.^_`|~0-9A-Za-z-]+$/, {
+  error: 'must be a name; "*" is not allowed',
+});
+
+const cors = z.strictObject({
+  origins: z.array(exactOrigin).min(1),
+  credentials: z.boolean().prefault(false)
+    .describe("Whether cookies may ride along; also lets these origins pass the CSRF origin rule."),
+  methods: z.array(corsToken).min(1)
+    .prefault(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
+  headers: z.array(corsToken).prefault(["Authorization", "Content-Type", "X-CSRF-Token"]),
+  expose: z.array(corsToken).prefault([]),
+  maxAge: duration("10m", { min: "0s", max: "1d" }),
 });
 
 const claimRequirement = z.union([
@@ -146,6 +230,23 @@ const route = z.strictObject({
   refresh: z.enum(["none", "transparent"]).prefault("none").describe(
     '"transparent": an expired access cookie beside a good refresh cookie is rotated in passing.',
   ),
+  maxBody: size().exactOptional().describe("In place of limits.body."),
+  rewrite: z.strictObject({
+    stripPrefix: rewritePath.exactOptional(),
+    addPrefix: rewritePath.exactOptional(),
+  }).exactOptional().describe("The path that the upstream gets; what is matched is the client's."),
+  requestHeaders: rulesFor("request"),
+  responseHeaders: rulesFor("response"),
+  cors: cors.exactOptional(),
+}).superRefine(({ path, rewrite }, context) => {
+  const prefix = rewrite?.stripPrefix;
+  // Else some matched paths would not begin with what is to be cut off.
+  if (prefix === undefined || path === prefix || path.startsWith(`${prefix}/`)) return;
+  context.addIssue({
+    code: "custom",
+    path: ["rewrite", "stripPrefix"],
+    message: `must be the beginning of the route's path "${path}"`,
+  });
 });
 
 /** `postern.json`, as it is written. */
@@ -193,6 +294,12 @@ export const configSchema = z.strictObject({
     perUser: z.int().min(1).prefault(10),
     perAddress: z.int().min(1).prefault(100),
   }).prefault({}).describe("Failed sign-ins allowed in one window."),
+  limits: z.strictObject({
+    body: size().prefault("1GiB"),
+    url: size().prefault("16KiB"),
+    headerBytes: size().prefault("64KiB"),
+    headerCount: z.int().min(1).max(10_000).prefault(100),
+  }).prefault({}).describe("What a proxied request may be at most."),
   upstreams: z.record(
     z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "must be letters, digits, _ or -" }),
     upstream,
