@@ -7,14 +7,19 @@ import { Hono } from "hono";
 import { createCookieJar } from "./browser/cookies.ts";
 import { createCsrf } from "./browser/csrf.ts";
 import type { Clock } from "./clock.ts";
-import type { GatewayConfig, RouteConfig } from "./config/config.ts";
+import type { GatewayConfig, RouteConfig, UpstreamConfig } from "./config/config.ts";
+import { ConfigError } from "./config/load.ts";
+import { sizeBytes } from "./config/size.ts";
 import { createAuthenticate } from "./http/authenticate.ts";
 import { fail, failure, surroundingsOf } from "./http/context.ts";
 import type { ConnectionInfo, GatewayEnv, Surroundings } from "./http/context.ts";
 import { cookieTransport } from "./http/cookie_transport.ts";
+import { createCors } from "./http/cors.ts";
+import { createLimits } from "./http/limits.ts";
 import { createLeakGuard } from "./http/leak_guard.ts";
 import { createOutgoingHeaders } from "./http/outgoing_headers.ts";
 import { operations } from "./http/operations.ts";
+import { OWN_SECURITY_HEADERS } from "./http/problem.ts";
 import { proxied } from "./http/proxied.ts";
 import type { Destination, PreparedUpstream } from "./http/proxied.ts";
 import { jwksEndpoint, tokenStandards } from "./http/standards.ts";
@@ -24,10 +29,15 @@ import { compileRequirement } from "./policy/authorize.ts";
 import { parseTarget } from "./policy/path.ts";
 import { compileRoutes } from "./policy/routes.ts";
 import type { RoutePattern, RouteTable } from "./policy/routes.ts";
+import { createRewrite } from "./policy/rewrite.ts";
 import { createClientResolver } from "./proxy/client.ts";
 import { createConnect } from "./proxy/connect.ts";
 import { createForward } from "./proxy/forward.ts";
-import type { Transport } from "./proxy/forward.ts";
+import type { Transport, UpstreamTransport } from "./proxy/forward.ts";
+import { compileHeaderRules } from "./proxy/header_rules.ts";
+import { startHealthChecks } from "./proxy/health.ts";
+import type { Background } from "./proxy/health.ts";
+import { createPool } from "./proxy/pool.ts";
 import type { HeaderReader } from "./proxy/incoming_headers.ts";
 import {
   claimHeader,
@@ -55,15 +65,19 @@ export interface GatewayPorts {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly events: EventSink;
+  /** Absent where nothing runs outside a request (Workers): no active health checks then. */
+  readonly background?: Background;
 }
 
 /**
  * Puts a gateway together. Everything that can be decided from the
  * configuration is decided here, once.
  *
+ * @throws {ConfigError} when the runtime has no means to follow a setting.
  * @throws {KeyRingError} when an upstream asks for an assertion no key can sign.
  */
 export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<GatewayEnv> {
+  assertPossible(config, ports);
   const { store, keys, clock } = ports;
   const metrics = createMetrics();
   const sink: EventSink = (event, context) => {
@@ -119,6 +133,9 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     app.use(path, async (c, next) => {
       c.set("around", surroundings(c.req.raw.headers, c.env));
       await next();
+      for (const [name, value] of Object.entries(OWN_SECURITY_HEADERS)) {
+        if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+      }
     });
   }
   const own = new Hono<GatewayEnv>();
@@ -164,6 +181,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     }),
     leakGuard,
     metrics,
+    checkLimits: createLimits(config.limits),
     logsAccess: config.log.access,
     attachLifeline: createLifelines({
       view,
@@ -178,15 +196,43 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
   return app;
 }
 
+/** The two ways to an upstream, which share its targets. */
+function createUpstreamPaths(
+  upstream: UpstreamConfig,
+  { transport, background }: GatewayPorts,
+): Pick<PreparedUpstream, "forward" | "connect"> {
+  const pool = createPool(upstream);
+  const own: UpstreamTransport = transport.forUpstream?.(upstream) ?? transport;
+  if (upstream.health !== null && background !== undefined) {
+    startHealthChecks(upstream, upstream.health, { pool, fetch: own.fetch, background });
+  }
+  return {
+    forward: createForward(upstream, { ...transport, fetch: own.fetch }, pool),
+    connect: own.webSocket === undefined ? null : createConnect(upstream, own.webSocket, pool),
+  };
+}
+
+/** Settings that this runtime has no means to follow. */
+function assertPossible(config: GatewayConfig, { transport }: GatewayPorts): void {
+  if (transport.forUpstream !== undefined) return;
+  const problems = Array.from(config.upstreams.values()).flatMap(({ name, tls, host }) => [
+    ...(tls === null ? [] : [
+      `upstreams.${name}.tls: certificates for upstreams are files, and this runtime has none; remove the setting, or bind the certificate to the Worker (mTLS binding) in front of it`,
+    ]),
+    ...(host === "target" ? [] : [
+      `upstreams.${name}.host: this runtime always sends the target's own Host; use "target" (the upstream finds the other in X-Forwarded-Host)`,
+    ]),
+  ]);
+  if (problems.length > 0) throw new ConfigError(problems);
+}
+
 /** Postern's own paths first, so that no pattern of the configuration can take them over. */
 function compileTable(config: GatewayConfig, ports: GatewayPorts): RouteTable<Destination> {
   const upstreams = new Map(
     Array.from(config.upstreams, ([name, upstream]): [string, PreparedUpstream] => [name, {
       name,
-      forward: createForward(upstream, ports.transport),
-      connect: ports.transport.webSocket === undefined
-        ? null
-        : createConnect(upstream, ports.transport.webSocket),
+      ...createUpstreamPaths(upstream, ports),
+      passesHost: upstream.host === "incoming",
       identityHeaders: createIdentityHeaders({ ...mappedHeaders(config), ...upstream.headers }),
       assertion: upstream.assertion === null ? null : {
         header: upstream.assertion.header,
@@ -223,6 +269,13 @@ function compileTable(config: GatewayConfig, ports: GatewayPorts): RouteTable<De
           transparent: route.refresh === "transparent",
           satisfied: route.require === undefined ? null : compileRequirement(route.require),
           requiredScope: route.require?.scope,
+          maxBodyBytes: route.maxBody === undefined
+            ? config.limits.bodyBytes
+            : sizeBytes(route.maxBody),
+          rewrite: route.rewrite === undefined ? null : createRewrite(route.rewrite),
+          requestHeaders: compileHeaderRules(route.requestHeaders),
+          responseHeaders: compileHeaderRules(route.responseHeaders),
+          cors: route.cors === undefined ? null : createCors(route.cors),
         },
       };
     }),
@@ -237,7 +290,14 @@ function ownPaths({ paths }: GatewayConfig): string[] {
 /** Two routes with the same key protect in the same way, so a path may be read as either. */
 function policyKey(route: RouteConfig): string {
   const { upstream, auth, revocation } = route;
-  return JSON.stringify({ upstream, auth, revocation, require: route.require ?? null });
+  return JSON.stringify({
+    upstream,
+    auth,
+    revocation,
+    require: route.require ?? null,
+    // What an upstream is told about a request may decide what it does.
+    requestHeaders: route.requestHeaders ?? null,
+  });
 }
 
 /** Every claim mapped in the identity source reaches upstreams as `X-Auth-<Claim>`. */

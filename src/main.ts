@@ -19,6 +19,8 @@ import { configJsonSchema } from "./config/json_schema.ts";
 import { createGateway } from "./gateway.ts";
 import type { ConnectionInfo } from "./http/context.ts";
 import { createIdentitySource } from "./identity/source.ts";
+import type { Transport } from "./proxy/forward.ts";
+import type { Background } from "./proxy/health.ts";
 import { DEMO_TARGET, withDemoUpstream } from "./proxy/demo_upstream.ts";
 import { type AcceptedSocket, fromWebSocket } from "./proxy/web_socket.ts";
 import { dial } from "./proxy/ws_dial.ts";
@@ -67,17 +69,16 @@ async function serve(mode: Mode): Promise<number> {
   }
   const format = mode === "dev" ? "text" : "json";
   const log = createBufferedWriter(writeAll);
+  const background = createBackground();
+  const transport = createDenoTransport(readUpstreamFiles(config));
   const app = createGateway(config, {
     store,
     keys,
     identity: createIdentitySource(config.identity, { fetch }),
-    transport: {
-      fetch: withDemoUpstream(fetch),
-      decodesBodies: true,
-      webSocket: { dial, accept: acceptWebSocket },
-    },
+    transport: { ...transport, fetch: withDemoUpstream(transport.fetch) },
     clock: systemClock,
     events: createEventLog({ format, write: log.write, clock: systemClock }),
+    background,
   });
 
   const waitUntil = (work: Promise<unknown>) => void work.catch(() => {});
@@ -87,12 +88,10 @@ async function serve(mode: Mode): Promise<number> {
       port,
       onListen: () => print(mode === "dev" ? devBanner(config) : startLine(config, hostname, port)),
     },
-    (request, info) => {
-      const connection: ConnectionInfo = { remoteAddress: info.remoteAddr.hostname, waitUntil };
-      return app.fetch(request, connection);
-    },
+    (request, info) => app.fetch(request, connectionOf(info, waitUntil)),
   );
   await Promise.race([server.finished, terminationSignal()]);
+  background.close();
   const drained = server.shutdown();
   let timer: ReturnType<typeof setTimeout> | undefined;
   await Promise.race([
@@ -103,6 +102,101 @@ async function serve(mode: Mode): Promise<number> {
   await store.close();
   log.flush();
   return 0;
+}
+
+/** What is known of a connection; its promise is made only for who asks for it. */
+export function connectionOf(
+  info: Deno.ServeHandlerInfo<Deno.NetAddr>,
+  waitUntil: ConnectionInfo["waitUntil"],
+): ConnectionInfo {
+  return {
+    remoteAddress: info.remoteAddr.hostname,
+    waitUntil,
+    delivered: () => info.completed,
+  };
+}
+
+/** The contents of an upstream's PEM files. */
+export interface UpstreamPem {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+/** How Deno reaches upstreams. `pem` tells the certificates of those that have some. */
+export function createDenoTransport(pem: ReadonlyMap<string, UpstreamPem> = new Map()): Transport {
+  const shared = { fetch, webSocket: { dial, accept: acceptWebSocket } };
+  return {
+    ...shared,
+    decodesBodies: true,
+    forUpstream({ name, host }) {
+      const files = pem.get(name);
+      if (files === undefined && host === "target") return null;
+      const { ca, cert, key } = files ?? {};
+      const client = Deno.createHttpClient({
+        allowHost: host === "incoming",
+        // The host name belongs to one target's certificate: HTTP/2 would merge it away.
+        ...(host === "incoming" ? { http2: false } : {}),
+        ...(ca === undefined ? {} : { caCerts: [ca] }),
+        ...(cert === undefined || key === undefined ? {} : { cert, key }),
+      });
+      return {
+        fetch: (input, init) => fetch(input, { ...init, client }),
+        webSocket: {
+          dial: (handshake) => dial(handshake, { ca, cert, key }),
+          accept: acceptWebSocket,
+        },
+      };
+    },
+  };
+}
+
+function readUpstreamFiles(config: GatewayConfig): Map<string, UpstreamPem> {
+  const contents = new Map<string, UpstreamPem>();
+  const problems: string[] = [];
+  for (const { name, tls } of config.upstreams.values()) {
+    if (tls === null) continue;
+    const read = (setting: string, path: string | null) => {
+      if (path === null) return {};
+      try {
+        return { [setting]: Deno.readTextFileSync(path) };
+      } catch (error) {
+        problems.push(`upstreams.${name}.tls.${setting}: "${path}" can not be read: ${error}`);
+        return {};
+      }
+    };
+    contents.set(name, {
+      ...read("ca", tls.caPath),
+      ...read("cert", tls.certPath),
+      ...read("key", tls.keyPath),
+    });
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return contents;
+}
+
+/** Repeats work until it is closed. */
+export function createBackground(): Background & { close(): void } {
+  const stop = new AbortController();
+  const timers = new Set<ReturnType<typeof setTimeout>>();
+  return {
+    repeat(work, everyMs) {
+      const run = async () => {
+        await work(stop.signal);
+        if (stop.signal.aborted) return;
+        const timer = setTimeout(() => {
+          timers.delete(timer);
+          void run();
+        }, everyMs);
+        timers.add(timer);
+      };
+      void run();
+    },
+    close() {
+      stop.abort();
+      for (const timer of timers) clearTimeout(timer);
+    },
+  };
 }
 
 function acceptWebSocket(request: Request, protocol: string): AcceptedSocket {

@@ -8,6 +8,7 @@ import type { CookieJar } from "../browser/cookies.ts";
 import { holdsCsrfToken } from "../browser/csrf.ts";
 import { forwardingHeaders } from "../proxy/forwarding.ts";
 import type { HeaderReader, IncomingHeaders } from "../proxy/incoming_headers.ts";
+import { VIA } from "../proxy/request_headers.ts";
 import type { HeaderFilter } from "../proxy/request_headers.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
 import type { Surroundings } from "./context.ts";
@@ -38,6 +39,7 @@ export function createOutgoingHeaders(parts: {
   readonly leakGuard: LeakGuard;
 }): OutgoingHeaders {
   const { origin, jar, staysBehind, leakGuard } = parts;
+  const ownHost = new URL(origin).host;
 
   /** What may be passed on of one header, or `null`. */
   function passable(name: string, value: string, isProtected: boolean): string | null {
@@ -66,6 +68,9 @@ export function createOutgoingHeaders(parts: {
       const passed = passable(name, value, isProtected);
       if (passed !== null) pairs.push([name, passed]);
     }
+    const via = incoming.get("via");
+    pairs.push(["via", via === null ? VIA : `${via}, ${VIA}`]);
+    if (upstream.passesHost) pairs.push(["host", incoming.get("host") ?? ownHost]);
     for (const pair of forwardingHeaders(incoming, around, origin)) pairs.push(pair);
     if (!isProtected) return pairs;
 

@@ -26,14 +26,19 @@ const STATUS = {
   session_not_found: 404,
   method_not_allowed: 405,
   payload_too_large: 413,
+  url_too_long: 414,
   unsupported_media_type: 415,
   too_many_attempts: 429,
+  headers_too_large: 431,
   internal_error: 500,
   claims_too_large: 500,
+  not_implemented: 501,
   upstream_unavailable: 502,
   misconfigured: 503,
   identity_unavailable: 503,
   store_unavailable: 503,
+  upstream_busy: 503,
+  upstream_down: 503,
   upstream_timeout: 504,
 } as const;
 
@@ -61,6 +66,11 @@ const TITLE: Readonly<Record<ProblemCode, string>> = {
   method_not_allowed: "This method is not allowed here",
   payload_too_large: "The request body is too large",
   unsupported_media_type: "This content type is not understood here",
+  url_too_long: "The URL is too long",
+  headers_too_large: "The request headers are too large or too many",
+  not_implemented: "This method is not supported",
+  upstream_busy: "The upstream has as many requests under way as it may have",
+  upstream_down: "The upstream is out of order and is given a rest",
   too_many_attempts: "Too many failed attempts",
   internal_error: "Something went wrong in the gateway",
   claims_too_large: "The claims of this subject do not fit into a cookie",
@@ -83,6 +93,14 @@ const INVALID_TOKEN: ReadonlySet<ProblemCode> = new Set([
 
 /** Seconds after which an outage is worth another try, unless something better is known. */
 const RETRY_AFTER_SECONDS = 1;
+
+/** On Postern's own answers only: what an upstream says is the upstream's. */
+export const OWN_SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "x-frame-options": "DENY",
+};
 
 /** A failure with its facts. */
 export interface Problem {
@@ -110,8 +128,8 @@ export function problemResponse(problem: Problem, requestId: string): Response {
   const headers = new Headers({
     "content-type": "application/problem+json",
     "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
     "x-request-id": requestId,
+    ...OWN_SECURITY_HEADERS,
   });
   const challenge = challengeFor(problem, status);
   if (challenge !== null) headers.set("www-authenticate", challenge);

@@ -11,8 +11,11 @@ import type { Clock } from "../clock.ts";
 import { parseTarget } from "../policy/path.ts";
 import type { Target } from "../policy/path.ts";
 import type { RouteTable } from "../policy/routes.ts";
-import type { Connect } from "../proxy/connect.ts";
-import type { Forward } from "../proxy/forward.ts";
+import type { Rewrite } from "../policy/rewrite.ts";
+import type { Connect, ConnectOutcome } from "../proxy/connect.ts";
+import type { Forward, ForwardOutcome } from "../proxy/forward.ts";
+import { applyToHeaders, applyToPairs } from "../proxy/header_rules.ts";
+import type { HeaderRules } from "../proxy/header_rules.ts";
 import { readHeaders } from "../proxy/incoming_headers.ts";
 import type { HeaderReader, IncomingHeaders } from "../proxy/incoming_headers.ts";
 import { isEventStream, tethered } from "../proxy/tethered.ts";
@@ -26,6 +29,10 @@ import type { TokenVerifier } from "../tokens/verify.ts";
 import { readCredential } from "./authenticate.ts";
 import type { Authenticate, Credential } from "./authenticate.ts";
 import type { ConnectionInfo, Surroundings } from "./context.ts";
+import { isPreflight } from "./cors.ts";
+import type { Cors } from "./cors.ts";
+import { declaredBytes } from "./limits.ts";
+import type { CheckLimits } from "./limits.ts";
 import type { LeakGuard } from "./leak_guard.ts";
 import type { HeaderPairs, OutgoingHeaders } from "./outgoing_headers.ts";
 import { refreshProblem } from "./outcomes.ts";
@@ -36,6 +43,8 @@ import type { Problem } from "./problem.ts";
 export interface PreparedUpstream {
   readonly name: string;
   readonly forward: Forward;
+  /** Whether the upstream sees the `Host` that the client sent. */
+  readonly passesHost: boolean;
   /** Absent where the runtime can not pass WebSockets through. */
   readonly connect: Connect | null;
   readonly identityHeaders: (token: VerifiedToken) => readonly (readonly [string, string])[];
@@ -50,6 +59,11 @@ export interface PreparedRoute {
   readonly transparent: boolean;
   readonly satisfied: ((claims: VerifiedToken["claims"]) => boolean) | null;
   readonly requiredScope: readonly string[] | undefined;
+  readonly maxBodyBytes: number;
+  readonly rewrite: Rewrite | null;
+  readonly requestHeaders: HeaderRules | null;
+  readonly responseHeaders: HeaderRules | null;
+  readonly cors: Cors | null;
 }
 
 /** What the route table leads to. */
@@ -71,6 +85,7 @@ export interface ProxiedParts {
   readonly metrics: Metrics;
   /** Whether each request that is passed on gets a line in the log. */
   readonly logsAccess: boolean;
+  readonly checkLimits: CheckLimits;
   /** Ends what outlives its request together with the session. */
   readonly attachLifeline: AttachLifeline;
   /** Who is calling from where, under which request id. */
@@ -88,6 +103,7 @@ interface Incoming {
   readonly upgrades: boolean;
   /** On the monotonic clock; 0 when nobody wants to know. */
   readonly beganAtMs: number;
+  readonly delivered: (() => Promise<void>) | undefined;
 }
 
 /** Who is calling; `setCookies` ride on the answer when the pair was rotated in passing. */
@@ -107,8 +123,18 @@ export type HandleProxied = (request: Request, connection: ConnectionInfo) => Pr
 export function proxied(parts: ProxiedParts): HandleProxied {
   const { origin, table, jar, csrf, clock, verifier, authenticate, sessions } = parts;
 
-  async function passesCsrf(headers: HeaderReader, sid: string, cookies: GatewayCookies) {
-    return isSameOrigin(headers, origin) &&
+  /** From our own origin, or from one that the route trusts with cookies. */
+  function passesOriginRule(headers: HeaderReader, route: PreparedRoute): boolean {
+    return isSameOrigin(headers, origin) || (route.cors?.trustsOrigin(headers) ?? false);
+  }
+
+  async function passesCsrf(
+    headers: HeaderReader,
+    sid: string,
+    cookies: GatewayCookies,
+    route: PreparedRoute,
+  ) {
+    return passesOriginRule(headers, route) &&
       await csrf.check(sid, headers.get("x-csrf-token"), cookies.csrf);
   }
 
@@ -143,8 +169,8 @@ export function proxied(parts: ProxiedParts): HandleProxied {
       if (typeof token !== "string") {
         const trusted = credential.kind === "bearer" ||
           // A script can open a WebSocket to any site and send no header of ours along.
-          (incoming.upgrades ? isSameOrigin(headers, origin) : isSafeMethod(request.method) ||
-            await passesCsrf(headers, token.sid, cookies));
+          (incoming.upgrades ? passesOriginRule(headers, route) : isSafeMethod(request.method) ||
+            await passesCsrf(headers, token.sid, cookies, route));
         return trusted ? { token, setCookies: NO_COOKIES } : { problem: { code: "csrf_failed" } };
       }
       code = token;
@@ -153,18 +179,19 @@ export function proxied(parts: ProxiedParts): HandleProxied {
     const refreshable = route.transparent && credential.kind !== "bearer" && !incoming.upgrades &&
       (code === "token_expired" || code === "token_missing");
     if (!refreshable || cookies.refresh === null) return { problem: { code } };
-    return await refreshInPassing(incoming, cookies.refresh, cookies);
+    return await refreshInPassing(incoming, cookies.refresh, cookies, route);
   }
 
   async function refreshInPassing(
     { request, headers, around }: Incoming,
     refreshToken: string,
     cookies: GatewayCookies,
+    route: PreparedRoute,
   ): Promise<CallerOrProblem> {
     if (!isSafeMethod(request.method)) {
       const token = await verifier.identify(refreshToken, "refresh");
       if (typeof token === "string") return { problem: { code: "refresh_invalid" } };
-      if (!(await passesCsrf(headers, token.sid, cookies))) {
+      if (!(await passesCsrf(headers, token.sid, cookies, route))) {
         return { problem: { code: "csrf_failed" } };
       }
     }
@@ -206,23 +233,50 @@ export function proxied(parts: ProxiedParts): HandleProxied {
 
   /** The stages of one request, in order. */
   async function handle(incoming: Incoming): Promise<Response> {
-    const { request, headers, around } = incoming;
+    const { request, headers } = incoming;
+    const excess = parts.checkLimits(request.method, request.url, headers);
+    if (excess !== null) return deny(incoming, excess);
     const target = parseTarget(request.url);
     if ("problem" in target) {
       return deny(incoming, { code: "ambiguous_path", detail: target.problem });
     }
     if (parts.leakGuard.holdsOurs(target.search)) return deny(incoming, { code: "token_in_query" });
 
-    const match = table.match({
-      path: target.path,
-      host: headers.get("host") ?? "",
-      method: request.method,
-    });
+    if (isPreflight(request.method, headers)) {
+      // It asks about another request: that one's route says whether we answer.
+      const asked = matchFor(headers.get("access-control-request-method") ?? "", target, headers);
+      if (asked.kind === "matched" && asked.value.kind === "route" && asked.value.cors !== null) {
+        return asked.value.cors.preflight(headers);
+      }
+    }
+    const match = matchFor(request.method, target, headers);
     if (match.kind === "ambiguous") return deny(incoming, { code: "ambiguous_path" });
     if (match.kind === "none" || match.value.kind === "own") {
       return deny(incoming, { code: "not_found" });
     }
     const route = match.value;
+    const answer = await serve(incoming, target, route);
+    // Refusals too: the app on the other origin must be able to read a 401.
+    return route.cors === null || isUpgraded(answer) ? answer : route.cors.apply(answer, headers);
+  }
+
+  function matchFor(method: string, target: Target, headers: HeaderReader) {
+    return table.match({ path: target.path, host: headers.get("host") ?? "", method });
+  }
+
+  /** What follows once the route is known. */
+  async function serve(
+    incoming: Incoming,
+    target: Target,
+    route: PreparedRoute,
+  ): Promise<Response> {
+    const { request, headers, around } = incoming;
+    const path = route.rewrite === null ? target.path : route.rewrite(target.path);
+    if (path === null) return deny(incoming, { code: "ambiguous_path" });
+    const bodyBytes = request.body === null ? 0 : declaredBytes(headers);
+    if (bodyBytes !== null && bodyBytes > route.maxBodyBytes) {
+      return deny(incoming, tooLarge(route));
+    }
 
     let caller: Caller | null = null;
     if (!route.open) {
@@ -240,22 +294,35 @@ export function proxied(parts: ProxiedParts): HandleProxied {
     const token = caller?.token ?? null;
     const { upstream } = route;
     const minting = parts.outgoingHeaders(headers, upstream, token, around);
-    const outgoing = minting instanceof Promise ? await minting : minting;
+    const minted = minting instanceof Promise ? await minting : minting;
+    const outgoing = route.requestHeaders === null
+      ? minted
+      : applyToPairs(route.requestHeaders, minted);
     if (incoming.upgrades && upstream.connect !== null) {
-      return await connect(incoming, upstream, upstream.connect, target, outgoing, token);
+      return await connect(incoming, upstream, upstream.connect, path + target.search, {
+        outgoing,
+        token,
+        logPath: target.path,
+      });
     }
     const outcome = await upstream.forward({
       method: request.method,
-      target: target.path + target.search,
+      target: path + target.search,
       headers: outgoing,
-      // As it is: in a wrapped stream its length would be lost on the way to the upstream.
       body: request.body,
+      bodyBytes,
+      maxBodyBytes: route.maxBodyBytes,
       client: request,
+      delivered: incoming.delivered,
       isPrivate: token !== null,
     });
+    if (outcome.kind === "too_large") return deny(incoming, tooLarge(route));
     const response = outcome.kind === "answered"
       ? outcome.response
       : upstreamProblem(outcome, upstream.name, around);
+    if (outcome.kind === "answered" && route.responseHeaders !== null) {
+      applyToHeaders(route.responseHeaders, response.headers);
+    }
     noteAnswer(incoming, target.path, upstream, response.status, token);
     return token === null
       ? response
@@ -283,15 +350,18 @@ export function proxied(parts: ProxiedParts): HandleProxied {
     incoming: Incoming,
     upstream: PreparedUpstream,
     open: Connect,
-    { path, search }: Target,
-    outgoing: HeaderPairs,
-    token: VerifiedToken | null,
+    target: string,
+    { outgoing, token, logPath }: {
+      readonly outgoing: HeaderPairs;
+      readonly token: VerifiedToken | null;
+      readonly logPath: string;
+    },
   ): Promise<Response> {
     const { request, headers, around } = incoming;
     const outcome = await open({
       request,
       incoming: headers,
-      target: path + search,
+      target,
       headers: outgoing,
       attach: token === null ? null : (cut) => parts.attachLifeline(token, around.waitUntil, cut),
     });
@@ -299,7 +369,7 @@ export function proxied(parts: ProxiedParts): HandleProxied {
       ? outcome.response
       : upstreamProblem(outcome, upstream.name, around);
     const status = outcome.kind === "open" ? 101 : response.status;
-    noteAnswer(incoming, path, upstream, status, token);
+    noteAnswer(incoming, logPath, upstream, status, token);
     return response;
   }
 
@@ -359,7 +429,14 @@ export function proxied(parts: ProxiedParts): HandleProxied {
     try {
       const upgrades = isWebSocketUpgrade(request.method, headers);
       const beganAtMs = parts.logsAccess ? performance.now() : 0;
-      return await handle({ request, headers, around, upgrades, beganAtMs });
+      return await handle({
+        request,
+        headers,
+        around,
+        upgrades,
+        beganAtMs,
+        delivered: connection.delivered,
+      });
     } catch (error) {
       return parts.onError(error, around);
     }
@@ -400,20 +477,45 @@ function isNavigation(method: string, headers: HeaderReader): boolean {
 }
 
 function upstreamProblem(
-  outcome: { kind: "unavailable"; reason: string } | { kind: "timeout" },
+  outcome: Exclude<ForwardOutcome | ConnectOutcome, { readonly response: Response }>,
   upstream: string,
   around: Surroundings,
 ): Response {
-  const timedOut = outcome.kind === "timeout";
-  around.emit({
-    event: "upstream_failed",
-    upstream,
-    reason: timedOut ? "no answer in time" : outcome.reason,
-  });
-  return problemResponse(
-    { code: timedOut ? "upstream_timeout" : "upstream_unavailable" },
-    around.trace.requestId,
-  );
+  const { problem, reason } = upstreamFailure(outcome);
+  if (reason !== null) around.emit({ event: "upstream_failed", upstream, reason });
+  return problemResponse(problem, around.trace.requestId);
+}
+
+function upstreamFailure(
+  outcome: Exclude<ForwardOutcome | ConnectOutcome, { readonly response: Response }>,
+): { readonly problem: Problem; readonly reason: string | null } {
+  switch (outcome.kind) {
+    case "timeout":
+      return { problem: { code: "upstream_timeout" }, reason: "no answer in time" };
+    case "unavailable":
+      return { problem: { code: "upstream_unavailable" }, reason: outcome.reason };
+    case "busy":
+      return { problem: { code: "upstream_busy" }, reason: "too many requests under way" };
+    case "down":
+      return {
+        problem: { code: "upstream_down", retryAfterSeconds: outcome.retryAfterMs / 1000 },
+        reason: "every target is at rest",
+      };
+    case "too_large":
+      return { problem: { code: "payload_too_large" }, reason: null };
+    case "abandoned":
+      // Nobody hears this, and nobody is to blame.
+      return { problem: { code: "upstream_unavailable" }, reason: null };
+  }
+}
+
+/** Deno's answer to an upgrade must leave as it is. */
+function isUpgraded({ status }: Response): boolean {
+  return status === 101;
+}
+
+function tooLarge({ maxBodyBytes }: PreparedRoute): Problem {
+  return { code: "payload_too_large", detail: `At most ${maxBodyBytes} bytes are taken here.` };
 }
 
 function withSetCookies(response: Response, setCookies: readonly string[]): Response {

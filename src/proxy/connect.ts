@@ -13,6 +13,7 @@ import {
   type WebSocketTransport,
 } from "./web_socket.ts";
 import { passOn } from "./forward.ts";
+import type { Pool, Selection } from "./pool.ts";
 import type { HeaderReader } from "./incoming_headers.ts";
 import type { LifelineCut } from "../sessions/lifeline.ts";
 
@@ -32,39 +33,55 @@ export interface Connection {
 /** The `101` answer, or why there is none. */
 export type ConnectOutcome =
   | { readonly kind: "open"; readonly response: Response }
-  | Exclude<DialOutcome, { kind: "open" }>;
+  | Exclude<DialOutcome, { kind: "open" }>
+  | Exclude<Selection, { kind: "target" }>;
 
 /** Opens WebSockets to one upstream. */
 export type Connect = (connection: Connection) => Promise<ConnectOutcome>;
 
 /** Prepares WebSockets to an upstream. */
-export function createConnect(upstream: UpstreamConfig, transport: WebSocketTransport): Connect {
-  const { targets, timeoutMs } = upstream;
-  let turn = 0;
+export function createConnect(
+  upstream: UpstreamConfig,
+  transport: WebSocketTransport,
+  pool: Pool,
+): Connect {
+  const { timeoutMs } = upstream;
 
-  return async function connect({ request, incoming, target, headers, attach }) {
-    const origin = targets[turn++ % targets.length] ?? "";
-    const handshake: Handshake = {
-      url: origin + target,
-      headers: headers.filter(([name]) => !name.startsWith("sec-websocket-")),
-      protocols: offeredProtocols(incoming),
-      timeoutMs,
-    };
-    // The upstream first: its refusal is an ordinary answer, its subprotocol is the client's.
-    const dialled = await transport.dial(handshake);
-    if (dialled.kind === "refused") {
-      return {
-        kind: "refused",
-        response: passOn(dialled.response, attach !== null),
+  return async function connect({ request, incoming, target: path, headers, attach }) {
+    const selection = pool.take();
+    if (selection.kind !== "target") return selection;
+    const { target } = selection;
+    let isOpen = false;
+    try {
+      const handshake: Handshake = {
+        url: target.origin + path,
+        headers: headers.filter(([name]) => !name.startsWith("sec-websocket-")),
+        protocols: offeredProtocols(incoming),
+        timeoutMs,
       };
-    }
-    if (dialled.kind !== "open") return dialled;
-    const accepted = transport.accept(request, dialled.protocol);
+      // The upstream first: its refusal is an ordinary answer, its subprotocol is the client's.
+      const dialled = await transport.dial(handshake);
+      if (dialled.kind === "unavailable" || dialled.kind === "timeout") {
+        target.failed();
+        return dialled;
+      }
+      target.succeeded();
+      if (dialled.kind === "refused") {
+        return { kind: "refused", response: passOn(dialled.response, attach !== null) };
+      }
+      const accepted = transport.accept(request, dialled.protocol);
 
-    let release = () => {};
-    const joined = bridge(accepted.end, dialled.end, () => release());
-    if (attach !== null) release = attach((why) => joined.end(...CLOSURE[why]));
-    return { kind: "open", response: accepted.response };
+      let detach = () => {};
+      const joined = bridge(accepted.end, dialled.end, () => {
+        detach();
+        target.release();
+      });
+      isOpen = true;
+      if (attach !== null) detach = attach((why) => joined.end(...CLOSURE[why]));
+      return { kind: "open", response: accepted.response };
+    } finally {
+      if (!isOpen) target.release();
+    }
   };
 }
 

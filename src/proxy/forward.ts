@@ -6,14 +6,23 @@
  */
 import { setsOwnCookie } from "../browser/cookies.ts";
 import type { UpstreamConfig } from "../config/config.ts";
-import { networkReason } from "../telemetry/network_reason.ts";
+import { networkReason, wasNeverSent } from "../telemetry/network_reason.ts";
+import { counted, observed } from "./bodies.ts";
+import type { Pool, Selection, Target } from "./pool.ts";
 import { createWatch } from "./watch.ts";
+import type { Watched } from "./watch.ts";
 import type { WebSocketTransport } from "./web_socket.ts";
-import { HOP_BY_HOP } from "./request_headers.ts";
+import { HOP_BY_HOP, VIA } from "./request_headers.ts";
+
+/** Connections to one upstream. */
+export interface UpstreamTransport {
+  readonly fetch: typeof fetch;
+  /** Absent: a request to become a WebSocket is forwarded as an ordinary one. */
+  readonly webSocket?: WebSocketTransport;
+}
 
 /** How requests reach upstreams; differs between runtimes. */
-export interface Transport {
-  readonly fetch: typeof fetch;
+export interface Transport extends UpstreamTransport {
   /**
    * Whether the runtime's `fetch` decodes compressed bodies and leaves the label
    * on. Deno does, unless the first `Accept-Encoding` line says `identity`.
@@ -21,8 +30,11 @@ export interface Transport {
   readonly decodesBodies: boolean;
   /** Whether no request may touch a timer of another (Workers). */
   readonly isolatesRequests?: boolean;
-  /** Absent: a request to become a WebSocket is forwarded as an ordinary one. */
-  readonly webSocket?: WebSocketTransport;
+  /**
+   * Connections with certificates, or a `Host` of our own. Absent where the
+   * runtime has no say in them (Workers); `null`: the usual ones will do.
+   */
+  readonly forUpstream?: (upstream: UpstreamConfig) => UpstreamTransport | null;
 }
 
 /** A request that may go out, with its credentials already replaced. */
@@ -33,8 +45,14 @@ export interface OutgoingRequest {
   /** Name and value pairs; the caller has left nothing in them that must not go out. */
   readonly headers: [string, string][];
   readonly body: ReadableStream<Uint8Array> | null;
+  /** As declared by the client; `null` when it did not say. */
+  readonly bodyBytes: number | null;
+  /** Larger bodies are broken off. */
+  readonly maxBodyBytes: number;
   /** Whose signal aborts when the client goes away; the request itself, as it is. */
   readonly client: { readonly signal: AbortSignal };
+  /** Settles when the answer is with the client; absent where nobody tells. */
+  readonly delivered?: (() => Promise<void>) | undefined;
   /** Whether the answer is made for one person. */
   readonly isPrivate: boolean;
 }
@@ -43,26 +61,57 @@ export interface OutgoingRequest {
 export type ForwardOutcome =
   | { readonly kind: "answered"; readonly response: Response }
   | { readonly kind: "unavailable"; readonly reason: string }
-  | { readonly kind: "timeout" };
+  | { readonly kind: "timeout" }
+  | { readonly kind: "too_large" }
+  /** The client has gone: nobody hears the answer. */
+  | { readonly kind: "abandoned" }
+  | Exclude<Selection, { kind: "target" }>;
 
 /** Forwards to one upstream. */
 export type Forward = (request: OutgoingRequest) => Promise<ForwardOutcome>;
 
-/** Prepares forwarding to an upstream. */
-export function createForward(upstream: UpstreamConfig, transport: Transport): Forward {
-  const { targets, timeoutMs } = upstream;
-  const watchAll = transport.isolatesRequests ? null : createWatch(timeoutMs);
-  let turn = 0;
+/** An upload is granted this much time for each of its bytes, beside the timeout. */
+const UPLOAD_BYTES_PER_MS = 64;
 
-  return async function forward(request) {
-    const target = targets[turn++ % targets.length];
-    if (target === undefined) return { kind: "unavailable", reason: "no target" };
+/** Answers up to this size are handed to the runtime as they are. */
+const SMALL_BYTES = 64 * 1024;
+
+/** RFC 9110 §9.2.2, without those that are nobody's to repeat. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+
+/** Prepares forwarding to an upstream. */
+export function createForward(
+  upstream: UpstreamConfig,
+  transport: Transport,
+  pool: Pool,
+): Forward {
+  const { timeoutMs, idleTimeoutMs, ejection } = upstream;
+  const { fetch } = transport;
+  const shortestMs = Math.min(timeoutMs, idleTimeoutMs);
+  const watchAll = transport.isolatesRequests ? null : createWatch(shortestMs);
+
+  async function attempt(request: OutgoingRequest, target: Target): Promise<Attempt> {
     // In front: whatever the client accepts stands in a line of its own behind it.
     const headers = transport.decodesBodies ? [IDENTITY, ...request.headers] : request.headers;
-    const { body, method } = request;
-    const watched = (watchAll ?? createWatch(timeoutMs))(request.client);
+    const { method, bodyBytes, maxBodyBytes } = request;
+    const patienceMs = bodyBytes === null ? timeoutMs : timeoutMs + bodyBytes / UPLOAD_BYTES_PER_MS;
+    const watched = (watchAll ?? createWatch(shortestMs))(request.client, patienceMs);
+    let body = request.body;
+    let isTooLarge = false;
+    // Only where no length was declared: in a wrapped stream the length would be
+    // lost on the way, and a backend that knows no chunks would see an empty body.
+    if (body !== null && bodyBytes === null) {
+      let sentBytes = 0;
+      body = counted(body, (bytes) => {
+        sentBytes += bytes;
+        isTooLarge = sentBytes > maxBodyBytes;
+        watched.extend(timeoutMs);
+        return !isTooLarge;
+      });
+    }
+    let response: Response;
     try {
-      const response = await transport.fetch(target + request.target, {
+      response = await fetch(target.origin + request.target, {
         method,
         headers,
         body,
@@ -70,15 +119,100 @@ export function createForward(upstream: UpstreamConfig, transport: Transport): F
         signal: watched.signal,
         ...(body === null ? {} : { duplex: "half" }),
       });
-      return { kind: "answered", response: passOn(response, request.isPrivate) };
     } catch (error) {
-      if (watched.givenUp === "timeout") return { kind: "timeout" };
-      return { kind: "unavailable", reason: networkReason(error) };
-    } finally {
-      // From here on a client that goes away cancels the body it was reading.
       watched.release();
+      const outcome = isTooLarge ? TOO_LARGE : failedAttempt(error, watched);
+      if (outcome.kind === "unavailable" || outcome.kind === "timeout") target.failed();
+      else target.abandoned();
+      target.release();
+      return outcome;
     }
+    if (ejection?.statuses.has(response.status)) target.failed();
+    else target.succeeded();
+    // From here on a client that goes away cancels the body it was reading.
+    watched.release();
+    return {
+      kind: "answered",
+      response: passOn(
+        response,
+        request.isPrivate,
+        lookAfter(response, watched, target, method === "HEAD", request.delivered),
+      ),
+    };
+  }
+
+  /** The body to hand on: it counts as under way, and may not pause, until it has ended. */
+  function lookAfter(
+    response: Response,
+    watched: Watched,
+    target: Target,
+    isHead: boolean,
+    delivered: OutgoingRequest["delivered"],
+  ): ReadableStream<Uint8Array> | null {
+    const { body } = response;
+    // The answer to HEAD has none, whatever the runtime hands out.
+    if (body === null || isHead) {
+      target.release();
+      return body;
+    }
+    let hasEnded = false;
+    const ended = () => {
+      if (hasEnded) return;
+      hasEnded = true;
+      watched.release();
+      target.release();
+    };
+    const length = response.headers.get("content-length");
+    if (delivered !== undefined && length !== null && Number(length) <= SMALL_BYTES) {
+      // Piece by piece through a stream of ours would cost more than the rest of the way.
+      watched.extend(idleTimeoutMs);
+      void delivered().then(ended, ended);
+      return body;
+    }
+    return observed(body, {
+      waiting: () => watched.extend(idleTimeoutMs),
+      arrived: () => watched.release(),
+      ended,
+    });
+  }
+
+  async function forwardTo(request: OutgoingRequest, target: Target): Promise<ForwardOutcome> {
+    const first = await attempt(request, target);
+    if (first.kind !== "unavailable" || !mayRepeat(request, first.neverSent)) return first;
+    const other = pool.take(target);
+    return other.kind === "target" ? await attempt(request, other.target) : first;
+  }
+
+  return async function forward(request) {
+    const selection = pool.take();
+    if (selection.kind !== "target") return selection;
+    const { target } = selection;
+    return await (pool.hasOthers ? forwardTo(request, target) : attempt(request, target));
   };
+}
+
+type Attempt =
+  | Exclude<ForwardOutcome, { kind: "unavailable" }>
+  | { readonly kind: "unavailable"; readonly reason: string; readonly neverSent: boolean };
+
+const TOO_LARGE: Attempt = { kind: "too_large" };
+
+function failedAttempt(error: unknown, watched: Watched): Attempt {
+  if (watched.givenUp === "timeout") return { kind: "timeout" };
+  if (watched.givenUp === "client_gone") return { kind: "abandoned" };
+  return {
+    kind: "unavailable",
+    reason: networkReason(error),
+    neverSent: wasNeverSent(error),
+  };
+}
+
+/**
+ * Whether another target may be asked. Not with a body: part of it may be gone.
+ * Otherwise what was never sent, and what may be sent twice (RFC 9110 §9.2.2).
+ */
+function mayRepeat({ method, body }: OutgoingRequest, neverSent: boolean): boolean {
+  return body === null && (neverSent || IDEMPOTENT.has(method));
 }
 
 const IDENTITY: [string, string] = ["accept-encoding", "identity"];
@@ -92,21 +226,28 @@ const HOP_BY_HOP_NAMES: ReadonlySet<string> = new Set(HOP_BY_HOP);
  * that was made for somebody out of shared caches, unless the upstream itself
  * says what caches may do (RFC 9111 §3.5).
  */
-export function passOn(response: Response, isPrivate: boolean): Response {
+export function passOn(
+  response: Response,
+  isPrivate: boolean,
+  body: ReadableStream<Uint8Array> | null = response.body,
+): Response {
   const connection = response.headers.get("connection");
   const connectionBound = connection === null ? null : connectionOptions(connection);
   const headers: [string, string][] = [];
   let saysCaching = false;
+  let via: string = VIA;
   for (const [name, value] of response.headers) {
     if (HOP_BY_HOP_NAMES.has(name) || connectionBound?.has(name)) continue;
     // An upstream must not sign people in or out of the gateway (session fixation).
     if (name === "set-cookie" && setsOwnCookie(value)) continue;
     if (name === "cache-control") saysCaching = true;
-    headers.push([name, value]);
+    if (name === "via") via = `${value}, ${VIA}`;
+    else headers.push([name, value]);
   }
+  headers.push(["via", via]);
   if (isPrivate && !saysCaching) headers.push(["cache-control", "private"]);
   const { status, statusText } = response;
-  return new Response(NULL_BODY_STATUS.has(status) ? null : response.body, {
+  return new Response(NULL_BODY_STATUS.has(status) ? null : body, {
     status,
     statusText,
     headers,

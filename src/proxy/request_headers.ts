@@ -22,6 +22,9 @@ export const HOP_BY_HOP: readonly string[] = [
   "upgrade",
 ];
 
+/** What Postern adds to `Via`, both ways (RFC 9110 §7.6.3). */
+export const VIA = "1.1 postern";
+
 /** Always written by Postern, whatever came in. */
 const FORWARDING = [
   "x-forwarded-for",
@@ -30,6 +33,7 @@ const FORWARDING = [
   "forwarded",
   "x-request-id",
   "traceparent",
+  "via",
 ];
 
 /** The identity headers that every upstream gets. */

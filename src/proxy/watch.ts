@@ -14,12 +14,14 @@ export interface Watched {
   readonly signal: AbortSignal;
   /** Set once it was given up. */
   readonly givenUp: GivenUp | null;
+  /** From now on it may take that long again. */
+  extend(patienceMs: number): void;
   /** The upstream has answered, or failed: nothing is watched any more. */
   release(): void;
 }
 
-/** Begins to watch a request. */
-export type Watch = (request: { readonly signal: AbortSignal }) => Watched;
+/** Begins to watch a request that may take `patienceMs`. */
+export type Watch = (request: { readonly signal: AbortSignal }, patienceMs: number) => Watched;
 
 /**
  * A client that goes away in the first moments is noticed at the end of them:
@@ -30,11 +32,11 @@ const UNHEARD_MS = 100;
 
 /**
  * Prepares the watch of one upstream: one timer for all its requests, not two
- * each. `timeoutMs` is how long an answer may take to begin; it is noticed up to
- * a tenth of a second late.
+ * each. `shortestMs` is the shortest patience there will be; its end is noticed
+ * up to a tenth of a second late.
  */
-export function createWatch(timeoutMs: number): Watch {
-  const sweepMs = Math.min(UNHEARD_MS, Math.max(5, timeoutMs / 4));
+export function createWatch(shortestMs: number): Watch {
+  const sweepMs = Math.min(UNHEARD_MS, Math.max(5, shortestMs / 4));
   /** In the order in which they came. */
   const waiting = new Set<Entry>();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -42,12 +44,17 @@ export function createWatch(timeoutMs: number): Watch {
   class Entry implements Watched {
     readonly #abort = new AbortController();
     readonly #request: { readonly signal: AbortSignal };
-    readonly startedAtMs = performance.now();
+    #deadlineMs: number;
     givenUp: GivenUp | null = null;
     #client: AbortSignal | null = null;
 
-    constructor(request: { readonly signal: AbortSignal }) {
+    constructor(request: { readonly signal: AbortSignal }, patienceMs: number) {
       this.#request = request;
+      this.#deadlineMs = performance.now() + patienceMs;
+    }
+
+    get deadlineMs(): number {
+      return this.#deadlineMs;
     }
 
     get signal(): AbortSignal {
@@ -69,6 +76,12 @@ export function createWatch(timeoutMs: number): Watch {
       this.#abort.abort(why);
     }
 
+    extend(patienceMs: number): void {
+      if (this.givenUp !== null) return;
+      this.#deadlineMs = performance.now() + patienceMs;
+      begin(this);
+    }
+
     release(): void {
       this.#client?.removeEventListener("abort", this.#onClientGone);
       if (waiting.delete(this) && waiting.size === 0) {
@@ -82,17 +95,20 @@ export function createWatch(timeoutMs: number): Watch {
     timer = undefined;
     const nowMs = performance.now();
     for (const entry of waiting) {
-      const waitedMs = nowMs - entry.startedAtMs;
-      if (waitedMs >= timeoutMs) entry.giveUp("timeout");
+      if (nowMs >= entry.deadlineMs) entry.giveUp("timeout");
       else entry.listen();
     }
     if (waiting.size > 0) timer ??= setTimeout(sweep, sweepMs);
   }
 
-  return function watch(request) {
-    const entry = new Entry(request);
+  function begin(entry: Entry): void {
     waiting.add(entry);
     timer ??= setTimeout(sweep, sweepMs);
+  }
+
+  return function watch(request, patienceMs) {
+    const entry = new Entry(request, patienceMs);
+    begin(entry);
     return entry;
   };
 }

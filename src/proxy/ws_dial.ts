@@ -22,8 +22,15 @@ function isSendable(code: number): boolean {
     (code >= 3000 && code <= 4999);
 }
 
+/** Certificates for one upstream, as PEM. */
+export interface DialTls {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
 /** Makes the handshake. */
-export function dial(handshake: Handshake): Promise<DialOutcome> {
+export function dial(handshake: Handshake, tls: DialTls = {}): Promise<DialOutcome> {
   return new Promise((resolve) => {
     const socket = new WebSocket(
       handshake.url.replace(/^http/, "ws"),
@@ -34,6 +41,7 @@ export function dial(handshake: Handshake): Promise<DialOutcome> {
         maxPayload: MAX_MESSAGE_BYTES,
         perMessageDeflate: false,
         followRedirects: false,
+        ...tls,
         // Some servers, Deno's among them, split the list at comma and space only.
         finishRequest: (request) => {
           if (handshake.protocols.length > 0) {

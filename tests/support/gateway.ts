@@ -8,8 +8,8 @@ import { parseConfig } from "../../src/config/load.ts";
 import { createGateway } from "../../src/gateway.ts";
 import { createDemoIdentity } from "../../src/identity/demo.ts";
 import type { IdentitySource } from "../../src/identity/port.ts";
-import { fromWebSocket } from "../../src/proxy/web_socket.ts";
-import { dial } from "../../src/proxy/ws_dial.ts";
+import { connectionOf, createBackground, createDenoTransport } from "../../src/main.ts";
+import type { UpstreamPem } from "../../src/main.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { SessionStore } from "../../src/store/port.ts";
 import type { AuditEvent, EventContext } from "../../src/telemetry/events.ts";
@@ -50,6 +50,8 @@ export interface TestGatewayOptions {
   readonly keys?: KeyRing;
   readonly clock?: TestClock;
   readonly port?: number;
+  /** Certificates for upstreams, by name. */
+  readonly pem?: ReadonlyMap<string, UpstreamPem>;
 }
 
 /** Starts a gateway; by default with the memory store, the demo user and one protected upstream. */
@@ -73,33 +75,19 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     ],
     ...options.config,
   }, "dev");
+  const background = createBackground();
   const app = createGateway(config, {
     store,
     keys,
     identity: options.identity ?? createDemoIdentity(),
-    transport: {
-      fetch,
-      decodesBodies: true,
-      webSocket: {
-        dial,
-        accept(request, protocol) {
-          const { socket, response } = Deno.upgradeWebSocket(request);
-          // Its own option takes a list written with comma and space only.
-          if (protocol !== "") response.headers.set("sec-websocket-protocol", protocol);
-          return { end: fromWebSocket(socket), response };
-        },
-      },
-    },
+    transport: createDenoTransport(options.pem),
+    background,
     clock,
     events: (event, context) => events.push({ event, context }),
   });
   const server = Deno.serve(
     { hostname: "127.0.0.1", port, onListen() {} },
-    (request, info) =>
-      app.fetch(request, {
-        remoteAddress: info.remoteAddr.hostname,
-        waitUntil: (work) => void work.catch(() => {}),
-      }),
+    (request, info) => app.fetch(request, connectionOf(info, (work) => void work.catch(() => {}))),
   );
   return {
     url: `http://localhost:${port}`,
@@ -108,6 +96,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     keys,
     events,
     async stop() {
+      background.close();
       await server.shutdown();
       if (options.store === undefined) await store.close();
     },
