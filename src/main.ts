@@ -112,7 +112,6 @@ export function connectionOf(
   return {
     remoteAddress: info.remoteAddr.hostname,
     waitUntil,
-    delivered: () => info.completed,
   };
 }
 

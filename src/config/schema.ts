@@ -181,7 +181,8 @@ const rewritePath = z.string().regex(/^(\/[A-Za-z0-9\-_~!$&'()+,=:@]+)+$/, {
 
 const exactOrigin = z.string().refine((text) => {
   const url = URL.parse(text);
-  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text &&
+    !url.hostname.includes("*");
 }, {
   error: 'must be one exact origin, such as "https://app.example.com"; patterns are not allowed',
 });

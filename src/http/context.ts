@@ -18,8 +18,6 @@ export interface ConnectionInfo {
   readonly remoteAddress: string;
   /** Keeps background work alive after the answer has been sent. */
   readonly waitUntil: WaitUntil;
-  /** Settles when the answer has been sent, or could not be; absent where nobody tells. */
-  readonly delivered?: () => Promise<void>;
 }
 
 /** Hono's type parameters for this application. */

@@ -103,7 +103,6 @@ interface Incoming {
   readonly upgrades: boolean;
   /** On the monotonic clock; 0 when nobody wants to know. */
   readonly beganAtMs: number;
-  readonly delivered: (() => Promise<void>) | undefined;
 }
 
 /** Who is calling; `setCookies` ride on the answer when the pair was rotated in passing. */
@@ -313,7 +312,6 @@ export function proxied(parts: ProxiedParts): HandleProxied {
       bodyBytes,
       maxBodyBytes: route.maxBodyBytes,
       client: request,
-      delivered: incoming.delivered,
       isPrivate: token !== null,
     });
     if (outcome.kind === "too_large") return deny(incoming, tooLarge(route));
@@ -435,7 +433,6 @@ export function proxied(parts: ProxiedParts): HandleProxied {
         around,
         upgrades,
         beganAtMs,
-        delivered: connection.delivered,
       });
     } catch (error) {
       return parts.onError(error, around);

@@ -28,7 +28,11 @@ export interface Transport extends UpstreamTransport {
    * on. Deno does, unless the first `Accept-Encoding` line says `identity`.
    */
   readonly decodesBodies: boolean;
-  /** Whether no request may touch a timer of another (Workers). */
+  /**
+   * Whether no request may touch a timer of another, and bodies cross as they are
+   * only when nobody reads them (Workers). Pauses in a body are then the platform's
+   * to end.
+   */
   readonly isolatesRequests?: boolean;
   /**
    * Connections with certificates, or a `Host` of our own. Absent where the
@@ -45,14 +49,12 @@ export interface OutgoingRequest {
   /** Name and value pairs; the caller has left nothing in them that must not go out. */
   readonly headers: [string, string][];
   readonly body: ReadableStream<Uint8Array> | null;
-  /** As declared by the client; `null` when it did not say. */
+  /** As declared by the client, 0 without a body; `null` when it did not say. */
   readonly bodyBytes: number | null;
   /** Larger bodies are broken off. */
   readonly maxBodyBytes: number;
   /** Whose signal aborts when the client goes away; the request itself, as it is. */
   readonly client: { readonly signal: AbortSignal };
-  /** Settles when the answer is with the client; absent where nobody tells. */
-  readonly delivered?: (() => Promise<void>) | undefined;
   /** Whether the answer is made for one person. */
   readonly isPrivate: boolean;
 }
@@ -73,7 +75,7 @@ export type Forward = (request: OutgoingRequest) => Promise<ForwardOutcome>;
 /** An upload is granted this much time for each of its bytes, beside the timeout. */
 const UPLOAD_BYTES_PER_MS = 64;
 
-/** Answers up to this size are handed to the runtime as they are. */
+/** Answers of a declared length up to this are passed on in one piece. */
 const SMALL_BYTES = 64 * 1024;
 
 /** RFC 9110 §9.2.2, without those that are nobody's to repeat. */
@@ -96,7 +98,7 @@ export function createForward(
     const { method, bodyBytes, maxBodyBytes } = request;
     const patienceMs = bodyBytes === null ? timeoutMs : timeoutMs + bodyBytes / UPLOAD_BYTES_PER_MS;
     const watched = (watchAll ?? createWatch(shortestMs))(request.client, patienceMs);
-    let body = request.body;
+    let body = bodyBytes === 0 ? null : request.body;
     let isTooLarge = false;
     // Only where no length was declared: in a wrapped stream the length would be
     // lost on the way, and a backend that knows no chunks would see an empty body.
@@ -131,49 +133,45 @@ export function createForward(
     else target.succeeded();
     // From here on a client that goes away cancels the body it was reading.
     watched.release();
-    return {
-      kind: "answered",
-      response: passOn(
-        response,
-        request.isPrivate,
-        lookAfter(response, watched, target, method === "HEAD", request.delivered),
-      ),
-    };
+    const { body: answered } = response;
+    // The answer to HEAD has no body, whatever the runtime hands out. And where a
+    // body that we read would be decoded and encoded again, it goes on unread.
+    if (answered === null || method === "HEAD" || transport.isolatesRequests) {
+      target.release();
+      return { kind: "answered", response: passOn(response, request.isPrivate) };
+    }
+    if (isSmall(response)) return await passOnWhole(response, watched, target, request);
+    const observedBody = observed(answered, {
+      waiting: () => watched.extend(idleTimeoutMs),
+      arrived: () => watched.release(),
+      ended: () => {
+        watched.release();
+        target.release();
+      },
+    });
+    return { kind: "answered", response: passOn(response, request.isPrivate, observedBody) };
   }
 
-  /** The body to hand on: it counts as under way, and may not pause, until it has ended. */
-  function lookAfter(
+  /**
+   * A small answer is passed on when it is whole: piece by piece through a stream
+   * of ours it would cost half as much again as all the rest of the way.
+   */
+  async function passOnWhole(
     response: Response,
     watched: Watched,
     target: Target,
-    isHead: boolean,
-    delivered: OutgoingRequest["delivered"],
-  ): ReadableStream<Uint8Array> | null {
-    const { body } = response;
-    // The answer to HEAD has none, whatever the runtime hands out.
-    if (body === null || isHead) {
-      target.release();
-      return body;
-    }
-    let hasEnded = false;
-    const ended = () => {
-      if (hasEnded) return;
-      hasEnded = true;
+    request: OutgoingRequest,
+  ): Promise<Attempt> {
+    watched.extend(idleTimeoutMs);
+    try {
+      const body = await response.arrayBuffer();
+      return { kind: "answered", response: passOn(response, request.isPrivate, body) };
+    } catch (error) {
+      return failedAttempt(error, watched);
+    } finally {
       watched.release();
       target.release();
-    };
-    const length = response.headers.get("content-length");
-    if (delivered !== undefined && length !== null && Number(length) <= SMALL_BYTES) {
-      // Piece by piece through a stream of ours would cost more than the rest of the way.
-      watched.extend(idleTimeoutMs);
-      void delivered().then(ended, ended);
-      return body;
     }
-    return observed(body, {
-      waiting: () => watched.extend(idleTimeoutMs),
-      arrived: () => watched.release(),
-      ended,
-    });
   }
 
   async function forwardTo(request: OutgoingRequest, target: Target): Promise<ForwardOutcome> {
@@ -189,6 +187,11 @@ export function createForward(
     const { target } = selection;
     return await (pool.hasOthers ? forwardTo(request, target) : attempt(request, target));
   };
+}
+
+function isSmall({ headers }: Response): boolean {
+  const length = headers.get("content-length");
+  return length !== null && Number(length) <= SMALL_BYTES;
 }
 
 type Attempt =
@@ -211,8 +214,8 @@ function failedAttempt(error: unknown, watched: Watched): Attempt {
  * Whether another target may be asked. Not with a body: part of it may be gone.
  * Otherwise what was never sent, and what may be sent twice (RFC 9110 §9.2.2).
  */
-function mayRepeat({ method, body }: OutgoingRequest, neverSent: boolean): boolean {
-  return body === null && (neverSent || IDEMPOTENT.has(method));
+function mayRepeat({ method, bodyBytes }: OutgoingRequest, neverSent: boolean): boolean {
+  return bodyBytes === 0 && (neverSent || IDEMPOTENT.has(method));
 }
 
 const IDENTITY: [string, string] = ["accept-encoding", "identity"];
@@ -229,7 +232,7 @@ const HOP_BY_HOP_NAMES: ReadonlySet<string> = new Set(HOP_BY_HOP);
 export function passOn(
   response: Response,
   isPrivate: boolean,
-  body: ReadableStream<Uint8Array> | null = response.body,
+  body: BodyInit | null = response.body,
 ): Response {
   const connection = response.headers.get("connection");
   const connectionBound = connection === null ? null : connectionOptions(connection);

@@ -26,7 +26,7 @@ export function networkReason(error: unknown): string {
  * sent. Said by Deno only; elsewhere nothing is known, so `false`.
  */
 export function wasNeverSent(error: unknown): boolean {
-  return messageOf(error).includes(": client error (Connect)");
+  return messageOf(error).includes("client error (Connect)");
 }
 
 /** Without the URL, whose path would be taken for the reason (`/refused`). */

@@ -81,7 +81,7 @@ Deno.bench("filter the headers", () => {
 Deno.bench("make the forwarding headers", () => {
   forwardingHeaders(read, { client, trace }, ORIGIN);
 });
-Deno.bench("watch a request", () => watch(request).release());
+Deno.bench("watch a request", () => watch(request, 30_000).release());
 Deno.bench("pass an answer on", () => {
   passOn(new Response("{}", { headers: { "content-type": "application/json" } }), true);
 });
