@@ -10,7 +10,7 @@ import { sign } from "hono/jwt";
 import { PEOPLE, type Person, startBackend } from "../support/backend.ts";
 import { BrowserClient } from "../support/browser_client.ts";
 import type { GatewayHarness } from "../support/gateway_process.ts";
-import { rawGet } from "../support/raw_http.ts";
+import { rawExchange, rawGet } from "../support/raw_http.ts";
 import { generateKeySet } from "../../src/tokens/key_ring.ts";
 
 interface Pair {
@@ -651,6 +651,65 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
     let text = "";
     while (!text.includes("data: 3")) text += (await reader.read()).value ?? "";
     await reader.cancel();
+  });
+
+  test("a WebSocket crosses in both directions, and ends with its session", async () => {
+    const { access } = await pairOf("ada");
+    const opened = async () => {
+      const socket = new WebSocket(url.replace("http", "ws") + "/stream/socket", {
+        headers: bearer(access),
+      });
+      socket.binaryType = "arraybuffer";
+      await new Promise((resolve, reject) => {
+        socket.onopen = resolve;
+        socket.onerror = reject;
+      });
+      return {
+        socket,
+        next: () => new Promise<unknown>((resolve) => socket.onmessage = (e) => resolve(e.data)),
+        closed: new Promise<{ code: number; reason: string }>((resolve) => {
+          socket.onclose = ({ code, reason }) => resolve({ code, reason });
+        }),
+      };
+    };
+    const first = await opened();
+    for (const message of ["héllo", new Uint8Array([0, 255])]) {
+      const echoed = first.next();
+      first.socket.send(message);
+      const data = await echoed;
+      assert.deepEqual(
+        typeof data === "string" ? data : new Uint8Array(data as ArrayBuffer),
+        message,
+      );
+    }
+    first.socket.send("bye");
+    assert.deepEqual(await first.closed, { code: 4009, reason: "bye" });
+
+    const second = await opened();
+    const revoked = await fetch(`${url}/auth/logout`, { method: "POST", headers: bearer(access) });
+    assert.equal(revoked.status, 204);
+    const beganAtMs = performance.now();
+    assert.deepEqual(await second.closed, { code: 4401, reason: "session_revoked" });
+    assert.ok(performance.now() - beganAtMs < 5_000, "later than the staleness bound");
+  });
+
+  test("a WebSocket is refused without a credential, and to a cookie from another site", async () => {
+    const { access } = await pairOf("ada");
+    const handshake = [
+      ...["Upgrade: websocket", "Sec-WebSocket-Version: 13"],
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ];
+    const ask = (headers: string[]) =>
+      rawExchange(
+        gateway.port,
+        ["GET /stream/socket HTTP/1.1", "Host: localhost", "Connection: Upgrade", ...handshake]
+          .concat(headers, "", "").join("\r\n"),
+        true,
+      );
+    assert.equal((await ask([])).status, 401);
+    const cookie = `Cookie: postern-access=${access}`;
+    assert.equal((await ask([cookie, "Origin: https://evil.example"])).status, 403);
+    assert.equal((await ask([cookie, `Origin: ${url}`])).status, 101);
   });
 
   test("an answer made for somebody is kept out of shared caches", async () => {

@@ -54,6 +54,14 @@ export function startBackend(): RecordingUpstream {
         return new Response(null, { status: Number(target.split("=")[1]) });
       case "/public/slow":
         return new Promise((resolve) => setTimeout(() => resolve(new Response("late")), 3_000));
+      case "/stream/socket": {
+        const { socket, response } = Deno.upgradeWebSocket(request);
+        socket.onmessage = ({ data }) => {
+          if (data === "bye") socket.close(4009, "bye");
+          else socket.send(data);
+        };
+        return response;
+      }
       case "/stream/down": {
         let beat: ReturnType<typeof setInterval>;
         let count = 0;

@@ -12,8 +12,12 @@ export interface RawAnswer {
   readonly text: string;
 }
 
-/** Sends bytes to a server of this machine and reads until it hangs up. */
-export async function rawExchange(port: number, text: string): Promise<RawAnswer> {
+/** Sends bytes to a server of this machine and reads until it hangs up, or only the head. */
+export async function rawExchange(
+  port: number,
+  text: string,
+  headOnly = false,
+): Promise<RawAnswer> {
   const connection = await Deno.connect({ hostname: "127.0.0.1", port });
   const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0));
   try {
@@ -21,7 +25,9 @@ export async function rawExchange(port: number, text: string): Promise<RawAnswer
   } catch {
     // It has hung up already; what it said is still to be read.
   }
-  const answer = await new Response(connection.readable).text().catch(() => "");
+  const answer = headOnly
+    ? await readHead(connection)
+    : await new Response(connection.readable).text().catch(() => "");
   const [head = "", ...body] = answer.split("\r\n\r\n");
   const [line = "", ...fields] = head.split("\r\n");
   return {
@@ -32,6 +38,15 @@ export async function rawExchange(port: number, text: string): Promise<RawAnswer
     })),
     text: body.join("\r\n\r\n"),
   };
+}
+
+async function readHead(connection: Deno.TcpConn): Promise<string> {
+  let text = "";
+  for await (const chunk of connection.readable.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (text.includes("\r\n\r\n")) break;
+  }
+  return text;
 }
 
 /** A GET whose target and headers go out as they are written here. */
