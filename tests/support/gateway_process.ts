@@ -14,6 +14,8 @@ export interface GatewayProcess {
   /** `http://localhost:<port>`, its origin too. */
   readonly url: string;
   readonly port: number;
+  /** Of the process that runs now. */
+  pid(): number;
   /** Everything it has written so far. */
   logs(): string;
   /** Ends it at once, as a crash would, and waits until it is gone. */
@@ -128,6 +130,7 @@ export async function supervise(options: {
   return {
     url,
     port,
+    pid: () => child.process.pid,
     logs: () => said,
     async kill() {
       await end("SIGKILL");
