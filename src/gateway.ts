@@ -20,8 +20,10 @@ import { createLeakGuard } from "./http/leak_guard.ts";
 import { createOutgoingHeaders } from "./http/outgoing_headers.ts";
 import { operations } from "./http/operations.ts";
 import { OWN_SECURITY_HEADERS } from "./http/problem.ts";
+import { pages } from "./http/pages.ts";
 import { proxied } from "./http/proxied.ts";
 import type { Destination, PreparedUpstream } from "./http/proxied.ts";
+import { createSignInAttempt, createToCookies } from "./http/sign_in_attempt.ts";
 import { jwksEndpoint, tokenStandards } from "./http/standards.ts";
 import { tokenTransport } from "./http/token_transport.ts";
 import type { IdentitySource } from "./identity/port.ts";
@@ -144,19 +146,21 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     if ("problem" in target) return fail(c, { code: "ambiguous_path", detail: target.problem });
     await next();
   });
-  own.route(
-    "/",
-    cookieTransport({
-      origin: config.origin,
-      jar,
-      csrf,
-      clock,
-      signIn,
-      sessions,
-      verifier,
-      authenticate,
-    }),
-  );
+  const { origin } = config;
+  const toCookies = createToCookies({ jar, csrf, clock });
+  const attemptSignIn = createSignInAttempt({ origin, signIn, sessions, toCookies });
+  const browserParts = {
+    origin,
+    jar,
+    csrf,
+    attemptSignIn,
+    toCookies,
+    sessions,
+    verifier,
+    authenticate,
+  };
+  own.route("/", pages({ ...browserParts, prefix: auth, config: config.pages }));
+  own.route("/", cookieTransport(browserParts));
   own.route("/", tokenStandards({ sessions, verifier }));
   own.route("/", operations({ view, metrics }));
   own.all("*", (c) => fail(c, { code: "not_found" }));
@@ -164,7 +168,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
   app.route("/", tokenTransport({ prefix: token, signIn, sessions, verifier, view }));
   app.route("/", jwksEndpoint(keys));
   const handleProxied = proxied({
-    origin: config.origin,
+    origin,
     loginPath: `${auth}/login`,
     table: compileTable(config, ports),
     jar,
@@ -174,7 +178,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     authenticate,
     sessions,
     outgoingHeaders: createOutgoingHeaders({
-      origin: config.origin,
+      origin,
       jar,
       staysBehind: createRequestHeaderFilter(identityHeaderNames(config)),
       leakGuard,

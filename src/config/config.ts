@@ -4,6 +4,8 @@
  *
  * @module
  */
+import type { Brand } from "../browser/pages/layout.ts";
+import type { TextOverrides } from "../browser/pages/texts.ts";
 import { durationMs } from "./duration.ts";
 import type { Duration } from "./duration.ts";
 import type { ConfigFile } from "./schema.ts";
@@ -88,6 +90,14 @@ export type StoreConfig =
   | { readonly kind: "sqlite"; readonly path: string }
   | { readonly kind: "upstash"; readonly commandTimeoutMs: number };
 
+/** How the pages look and speak. */
+export interface PagesConfig {
+  readonly brand: Brand;
+  /** Lower-case tag; `null`: as the browser asks. */
+  readonly language: string | null;
+  readonly texts: TextOverrides;
+}
+
 /** Everything that `createGateway` needs to know, validated. */
 export interface GatewayConfig {
   /** Scheme, host and port, no trailing slash. */
@@ -95,6 +105,7 @@ export interface GatewayConfig {
   /** Whether the origin is https; decides cookie names and `Secure`. */
   readonly secure: boolean;
   readonly paths: { readonly auth: string; readonly token: string };
+  readonly pages: PagesConfig;
   readonly trustedProxies: readonly string[];
   readonly identity: IdentityConfig;
   readonly tokens: {
@@ -129,6 +140,15 @@ export function resolveConfig(file: ConfigFile): GatewayConfig {
     origin: url.origin,
     secure: url.protocol === "https:",
     paths: file.paths,
+    pages: {
+      brand: {
+        name: file.pages.name ?? url.host,
+        logo: file.pages.logo ?? null,
+        color: file.pages.color,
+      },
+      language: file.pages.language ?? null,
+      texts: file.pages.texts,
+    },
     trustedProxies: file.trustedProxies,
     identity: resolveIdentity(file.identity),
     tokens: {

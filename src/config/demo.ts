@@ -18,6 +18,13 @@ export function demoConfigFile(env: Environment): Readonly<Record<string, unknow
   const fronting = upstream !== undefined && upstream !== "";
   return {
     origin: `http://localhost:${env["POSTERN_PORT"] || DEFAULT_PORT}`,
+    pages: {
+      name: "Postern demo",
+      texts: {
+        en: { hint: "User demo, password postern." },
+        de: { hint: "Benutzer demo, Passwort postern." },
+      },
+    },
     identity: { kind: "demo" },
     store: { kind: "sqlite", path: ".postern/postern.db" },
     upstreams: {

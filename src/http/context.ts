@@ -5,6 +5,7 @@
  * @module
  */
 import type { Context } from "hono";
+import { CookieTooLargeError } from "../browser/cookies.ts";
 import type { ClientInfo } from "../proxy/client.ts";
 import type { RequestTrace } from "../proxy/trace.ts";
 import type { WaitUntil } from "../sessions/revocation_view.ts";
@@ -55,12 +56,28 @@ export function fail(c: Context<GatewayEnv>, problem: Problem): Response {
   return problemResponse(problem, c.get("around").trace.requestId);
 }
 
+/** Writes the audit event of a refusal on one of Postern's own paths, and hands the problem back. */
+export function denied(c: Context<GatewayEnv>, problem: Problem): Problem {
+  const { method, path } = c.req;
+  c.get("around").emit({ event: "denied", code: problem.code, method, path });
+  return problem;
+}
+
+/** Answers with a refusal, and writes its audit event. */
+export function refuse(c: Context<GatewayEnv>, problem: Problem): Response {
+  return fail(c, denied(c, problem));
+}
+
 /** The answer to what was thrown: the store's absence is no fault of ours, the rest is. */
 export function failure(error: unknown, around: Surroundings): Response {
   const { requestId } = around.trace;
   if (error instanceof StoreUnavailableError) {
     around.emit({ event: "store_unavailable", reason: error.message });
     return problemResponse({ code: "store_unavailable" }, requestId);
+  }
+  if (error instanceof CookieTooLargeError) {
+    around.emit({ event: "internal_error", reason: error.message });
+    return problemResponse({ code: "claims_too_large", detail: error.message }, requestId);
   }
   const reason = error instanceof Error ? error.stack ?? error.message : String(error);
   around.emit({ event: "internal_error", reason });

@@ -6,43 +6,37 @@
  */
 import { Hono } from "hono";
 import type { Context } from "hono";
-import * as z from "zod";
-import { CookieTooLargeError } from "../browser/cookies.ts";
 import type { CookieJar, GatewayCookies } from "../browser/cookies.ts";
 import { isSameOrigin } from "../browser/csrf.ts";
 import type { Csrf } from "../browser/csrf.ts";
-import type { Clock } from "../clock.ts";
-import type { Sessions, SignedIn } from "../sessions/sessions.ts";
-import type { SignIn } from "../sessions/sign_in.ts";
+import type { Sessions } from "../sessions/sessions.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import { readCredential } from "./authenticate.ts";
 import type { Authenticate } from "./authenticate.ts";
-import { readFields } from "./body.ts";
-import { fail } from "./context.ts";
+import { fail, refuse } from "./context.ts";
 import type { GatewayEnv } from "./context.ts";
-import { refreshProblem, tooManyAttempts } from "./outcomes.ts";
-import type { Problem } from "./problem.ts";
 import { allowOnly } from "./methods.ts";
+import { refreshProblem } from "./outcomes.ts";
+import type { Problem } from "./problem.ts";
+import type { CookieSession, SignInAttempt, ToCookies } from "./sign_in_attempt.ts";
+
+type GatewayContext = Context<GatewayEnv>;
 
 /** What the cookie transport is put together from. */
 export interface CookieTransportParts {
   readonly origin: string;
   readonly jar: CookieJar;
   readonly csrf: Csrf;
-  readonly clock: Clock;
-  readonly signIn: SignIn;
+  readonly attemptSignIn: (c: GatewayContext) => Promise<SignInAttempt>;
+  readonly toCookies: ToCookies;
   readonly sessions: Sessions;
   readonly verifier: TokenVerifier;
   readonly authenticate: Authenticate;
 }
 
-const credentialsSchema = z.object({
-  username: z.string().min(1).max(1024),
-  password: z.string().min(1).max(4096),
-});
-
-type GatewayContext = Context<GatewayEnv>;
+/** `Clear-Site-Data` of a sign-out: the back button must not show what was private. */
+export const FORGET_PAGES = '"cache"';
 
 /** *Session JSON* of the wire contract. */
 interface SessionJson {
@@ -56,7 +50,7 @@ interface SessionJson {
 
 /** The endpoints under `/auth` that browsers use. */
 export function cookieTransport(parts: CookieTransportParts): Hono<GatewayEnv> {
-  const { origin, jar, csrf, clock, signIn, sessions, verifier, authenticate } = parts;
+  const { origin, jar, csrf, attemptSignIn, toCookies, sessions, verifier, authenticate } = parts;
   const app = new Hono<GatewayEnv>();
 
   function withCookies(response: Response, setCookies: readonly string[]): Response {
@@ -65,10 +59,8 @@ export function cookieTransport(parts: CookieTransportParts): Hono<GatewayEnv> {
     return response;
   }
 
-  async function answerSignedIn(c: GatewayContext, signedIn: SignedIn): Promise<Response> {
-    const { session, pair } = signedIn;
-    const csrfToken = await csrf.issue(session.sid);
-    const cookies = jar.issue(pair, csrfToken, clock());
+  function answerSignedIn(c: GatewayContext, cookieSession: CookieSession): Response {
+    const { signedIn: { session, pair }, csrfToken, setCookies } = cookieSession;
     const json: SessionJson = {
       subject: session.subject,
       sid: session.sid,
@@ -77,7 +69,13 @@ export function cookieTransport(parts: CookieTransportParts): Hono<GatewayEnv> {
       refreshExpiresAt: iso(pair.refreshExpiresAtSeconds),
       csrfToken,
     };
-    return withCookies(c.json(json), cookies);
+    return withCookies(c.json(json), setCookies);
+  }
+
+  function signedOut(c: GatewayContext): Response {
+    const response = withCookies(c.body(null, 204), jar.clear());
+    response.headers.set("clear-site-data", FORGET_PAGES);
+    return response;
   }
 
   /** The caller of an endpoint that needs a valid access token, CSRF checked. */
@@ -109,86 +107,27 @@ export function cookieTransport(parts: CookieTransportParts): Hono<GatewayEnv> {
       await csrf.check(sid, headers.get("x-csrf-token"), cookies.csrf);
   }
 
-  function denied(c: GatewayContext, problem: Problem): Response {
-    c.get("around").emit({
-      event: "denied",
-      code: problem.code,
-      method: c.req.method,
-      path: c.req.path,
-    });
-    return fail(c, problem);
-  }
-
   app.post("/login", async (c) => {
-    const around = c.get("around");
-    // No session yet, so no CSRF token: the origin rule alone (login CSRF).
-    if (!isSameOrigin(c.req.raw.headers, origin)) return denied(c, { code: "csrf_failed" });
-    const body = await readFields(c.req.raw);
-    if (body.kind === "problem") return fail(c, body.problem);
-    const credentials = credentialsSchema.safeParse(body.fields);
-    if (!credentials.success) {
-      return fail(c, {
-        code: "invalid_request",
-        detail: "Send username and password.",
-        extensions: {
-          errors: credentials.error.issues.map((issue) => ({
-            field: issue.path.join("."),
-            message: issue.message,
-          })),
-        },
-      });
-    }
-    const device = {
-      userAgent: c.req.header("user-agent") ?? "",
-      ip: around.client.address,
-    };
-    const outcome = await signIn(credentials.data, device, {
-      requestId: around.trace.requestId,
-      signal: c.req.raw.signal,
-    });
-    switch (outcome.kind) {
-      case "signed_in": {
-        const { session } = outcome.signedIn;
-        try {
-          const response = await answerSignedIn(c, outcome.signedIn);
-          around.emit({ event: "sign_in", subject: session.subject, sid: session.sid });
-          return response;
-        } catch (error) {
-          if (!(error instanceof CookieTooLargeError)) throw error;
-          await sessions.end(session);
-          around.emit({ event: "sign_in_failed", reason: error.message });
-          return fail(c, { code: "claims_too_large", detail: error.message });
-        }
-      }
-      case "rejected":
-        around.emit({ event: "sign_in_failed", reason: "invalid_credentials" });
-        return fail(c, { code: "invalid_credentials" });
-      case "throttled":
-        around.emit({
-          event: "sign_in_throttled",
-          retryAfterSeconds: outcome.retryAfterSeconds,
-        });
-        return fail(c, tooManyAttempts(outcome.retryAfterSeconds));
-      case "unavailable":
-        around.emit({ event: "identity_unavailable", reason: outcome.reason });
-        return fail(c, { code: "identity_unavailable" });
-    }
+    const attempt = await attemptSignIn(c);
+    return attempt.kind === "failed"
+      ? fail(c, attempt.problem)
+      : answerSignedIn(c, attempt.session);
   });
-  allowOnly(app, "/login", ["POST"]);
+  allowOnly(app, "/login", ["GET", "POST"]);
 
   app.post("/refresh", async (c) => {
     const around = c.get("around");
     const { headers } = c.req.raw;
-    if (!isSameOrigin(headers, origin)) return denied(c, { code: "csrf_failed" });
+    if (!isSameOrigin(headers, origin)) return refuse(c, { code: "csrf_failed" });
     const cookies = jar.read(headers.get("cookie"));
-    if (cookies.conflicting) return denied(c, { code: "ambiguous_credentials" });
-    if (cookies.refresh === null) return denied(c, { code: "refresh_missing" });
+    if (cookies.conflicting) return refuse(c, { code: "ambiguous_credentials" });
+    if (cookies.refresh === null) return refuse(c, { code: "refresh_missing" });
     const token = await verifier.identify(cookies.refresh, "refresh");
     if (typeof token === "string") {
       around.emit({ event: "refresh_denied", reason: token });
       return withCookies(fail(c, { code: "refresh_invalid" }), jar.clear());
     }
-    if (!(await passesCsrf(c, token.sid, cookies))) return denied(c, { code: "csrf_failed" });
+    if (!(await passesCsrf(c, token.sid, cookies))) return refuse(c, { code: "csrf_failed" });
     const outcome = await sessions.refresh(cookies.refresh);
     if (outcome.kind === "refreshed") {
       const { session } = outcome.signedIn;
@@ -198,7 +137,7 @@ export function cookieTransport(parts: CookieTransportParts): Hono<GatewayEnv> {
         sid: session.sid,
         replayed: outcome.replayed,
       });
-      return await answerSignedIn(c, outcome.signedIn);
+      return answerSignedIn(c, await toCookies(outcome.signedIn));
     }
     return withCookies(fail(c, refreshProblem(outcome, around)), jar.clear());
   });
@@ -232,23 +171,23 @@ export function cookieTransport(parts: CookieTransportParts): Hono<GatewayEnv> {
 
   app.post("/logout", async (c) => {
     const who = await signingOut(c);
-    if ("problem" in who) return denied(c, who.problem);
+    if ("problem" in who) return refuse(c, who.problem);
     if (who.token !== null) {
       await sessions.end(who.token);
       const { subject, sid } = who.token;
       c.get("around").emit({ event: "session_revoked", subject, sid });
     }
-    return withCookies(c.body(null, 204), jar.clear());
+    return signedOut(c);
   });
   allowOnly(app, "/logout", ["POST"]);
 
   app.post("/logout/all", async (c) => {
     // Ending other devices' sessions takes a session that still stands.
     const who = await caller(c, true);
-    if ("problem" in who) return denied(c, who.problem);
+    if ("problem" in who) return refuse(c, who.problem);
     await sessions.endAll(who.token.subject);
     c.get("around").emit({ event: "subject_revoked", subject: who.token.subject });
-    return withCookies(c.body(null, 204), jar.clear());
+    return signedOut(c);
   });
   allowOnly(app, "/logout/all", ["POST"]);
 
@@ -293,7 +232,7 @@ export function cookieTransport(parts: CookieTransportParts): Hono<GatewayEnv> {
 
   app.delete("/sessions/:sid", async (c) => {
     const who = await caller(c, true);
-    if ("problem" in who) return denied(c, who.problem);
+    if ("problem" in who) return refuse(c, who.problem);
     const sid = c.req.param("sid");
     const { subject } = who.token;
     if (!(await sessions.endOwn(subject, sid))) return fail(c, { code: "session_not_found" });

@@ -35,6 +35,7 @@ import { declaredBytes } from "./limits.ts";
 import type { CheckLimits } from "./limits.ts";
 import type { LeakGuard } from "./leak_guard.ts";
 import type { HeaderPairs, OutgoingHeaders } from "./outgoing_headers.ts";
+import { loginLocation } from "./login_location.ts";
 import { refreshProblem } from "./outcomes.ts";
 import { problemResponse } from "./problem.ts";
 import type { Problem } from "./problem.ts";
@@ -405,19 +406,20 @@ export function proxied(parts: ProxiedParts): HandleProxied {
       ...(token === undefined ? {} : { subject: token.subject }),
     });
     const response = isSignInProblem(problem) && isNavigation(request.method, headers)
-      ? redirectToLogin(request)
+      ? redirectToLogin(request, problem)
       : problemResponse(problem, around.trace.requestId);
     return clearCookies ? withSetCookies(response, jar.clear()) : response;
   }
 
-  function redirectToLogin(request: Request): Response {
-    const target = parseTarget(request.url);
-    const query = "problem" in target
-      ? ""
-      : `?return_to=${encodeURIComponent(target.path + target.search)}`;
+  function redirectToLogin({ url }: Request, { code }: Problem): Response {
+    const target = parseTarget(url);
+    const returnTo = "problem" in target ? "/" : target.path + target.search;
     return new Response(null, {
       status: 302,
-      headers: { location: parts.loginPath + query, "cache-control": "no-store" },
+      headers: {
+        location: loginLocation(parts.loginPath, returnTo, code !== "token_missing"),
+        "cache-control": "no-store",
+      },
     });
   }
 

@@ -61,7 +61,7 @@ export async function workerConfig(options: {
   const [, flags = ""] = /^compatibility_flags = \[(.*)\]$/m.exec(toml) ?? [];
   const modules = [`(name = "${main}", esModule = embed "${main}")`];
   for await (const { name } of Deno.readDir(folder)) {
-    if (/\.(?:lua|txt|css|html|client\.js)$/.test(name)) {
+    if (/(?:\.lua|\.html|client\.js)$/.test(name)) {
       modules.push(`(name = "./${name}", text = embed "${name}")`);
     }
   }

@@ -1,0 +1,198 @@
+// @ts-self-types="./client.d.ts"
+
+/** A token is refreshed so long before it ends, give or take the jitter: tabs must not act in step. */
+const AHEAD_MS = 60_000;
+const JITTER_MS = 10_000;
+/** Timers sleep with the machine and clocks are changed: look again at least this often. */
+const LOOK_AGAIN_MS = 60_000;
+
+/** @type {typeof import("./client.d.ts").createPostern} */
+export const createPostern = (options = {}) => {
+  const base = options.base ?? new URL(".", import.meta.url).pathname.replace(/\/$/, "");
+  const name = `postern:${base}`;
+  const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(name) : null;
+  /** @type {Map<string, Set<Function>>} */
+  const listeners = new Map();
+  /** @type {import("./client.d.ts").Session | null} */
+  let session = null;
+  /** Server time minus ours: a wrong clock here must not sign anybody out. */
+  let skewMs = 0;
+  /** @type {Promise<boolean> | null} */
+  let refreshing = null;
+  /** When the session was last heard of, and when it is to be refreshed. */
+  let checkedAt = 0;
+  let dueAt = 0;
+  /** After an outage nothing is tried before. */
+  let pauseUntil = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+
+  const tell = (/** @type {string} */ event, /** @type {unknown} */ detail) => {
+    for (const listener of listeners.get(event) ?? []) listener(detail);
+  };
+
+  const csrf = () => document.cookie.match(/(?:^|; )(?:__Host-)?postern-csrf=([^;]*)/)?.[1] ?? "";
+
+  const leftMs = () => session ? Date.parse(session.accessExpiresAt) - Date.now() - skewMs : 0;
+
+  const schedule = () => {
+    clearTimeout(timer);
+    if (!session) return;
+    const delay = Math.max(Math.max(dueAt, pauseUntil) - Date.now(), 100);
+    timer = setTimeout(wake, Math.min(delay, LOOK_AGAIN_MS));
+  };
+
+  /** @param {import("./client.d.ts").Session | null} next */
+  const become = (next, ours = true) => {
+    const before = session;
+    session = next;
+    // Short lives (tests, demos) are refreshed at their middle.
+    const left = leftMs();
+    dueAt = Date.now() + left - Math.min(AHEAD_MS + Math.random() * JITTER_MS, left / 2);
+    schedule();
+    if (next) {
+      if (before?.sid !== next.sid) tell("signedIn", next);
+      else if (before.accessExpiresAt !== next.accessExpiresAt) tell("refreshed", next);
+    } else if (before) tell("signedOut", undefined);
+    if (ours && before?.accessExpiresAt !== next?.accessExpiresAt) {
+      channel?.postMessage({ session: next, skewMs });
+    }
+  };
+
+  const call = (/** @type {string} */ path, method = "POST") =>
+    fetch(base + path, {
+      method,
+      headers: method === "GET" ? {} : { "x-csrf-token": csrf() },
+      credentials: "same-origin",
+      cache: "no-store",
+    });
+
+  const take = async (/** @type {Response} */ response) => {
+    const date = Date.parse(response.headers.get("date") ?? "");
+    // The header has whole seconds; less than two is no skew.
+    if (date && Math.abs(date - Date.now()) > 2_000) skewMs = date - Date.now();
+    else if (date) skewMs = 0;
+    checkedAt = Date.now();
+    become(await response.json());
+    return true;
+  };
+
+  /** When some tab has refreshed; read under the lock, so that the next tab need not. */
+  const lastRefresh = () => {
+    try {
+      return Number(localStorage.getItem(name));
+    } catch {
+      return 0;
+    }
+  };
+
+  const rotate = async (/** @type {number} */ since) => {
+    if (lastRefresh() > since && await look(true)) return true;
+    const response = await call("/refresh");
+    if (response.ok) {
+      try {
+        localStorage.setItem(name, String(Date.now()));
+      } catch {
+        // Without storage each tab refreshes for itself.
+      }
+      return await take(response);
+    }
+    if (response.status === 401) become(null);
+    else pauseUntil = Date.now() + 5_000 + Math.random() * JITTER_MS;
+    return false;
+  };
+
+  const refresh = (since = Date.now()) =>
+    refreshing ??= (async () => {
+      try {
+        return await (navigator.locks
+          ? navigator.locks.request(name, () => rotate(since))
+          : rotate(since));
+      } catch {
+        pauseUntil = Date.now() + 5_000;
+        return false;
+      } finally {
+        refreshing = null;
+        schedule();
+      }
+    })();
+
+  /** Asks who is signed in. @returns {Promise<boolean>} */
+  const look = async (locked = false) => {
+    const response = await call("/session", "GET");
+    if (response.ok) return await take(response);
+    if (response.status !== 401) return false;
+    const { code } = await response.json();
+    if (/^token_(expired|missing)$/.test(code) && csrf()) return !locked && await refresh();
+    become(null);
+    return false;
+  };
+
+  const wake = async () => {
+    try {
+      const now = Date.now();
+      if (session && now >= Math.max(dueAt, pauseUntil)) await refresh(checkedAt);
+      else if (document.visibilityState === "visible" && now - checkedAt > LOOK_AGAIN_MS / 2) {
+        await look();
+      }
+    } catch {
+      // Offline: nothing is known, so nobody is signed out.
+    }
+    schedule();
+  };
+
+  const onWake = () => document.visibilityState === "visible" && session && wake();
+  if (channel) {
+    channel.onmessage = ({ data }) => {
+      skewMs = data.skewMs;
+      checkedAt = Date.now();
+      become(data.session, false);
+    };
+  }
+  const wakers = ["visibilitychange", "pageshow", "online", "focus"];
+  for (const event of wakers) addEventListener(event, onWake, true);
+
+  return {
+    ready: look().catch(() => false).then(() => session),
+    session: () => session,
+    refresh: () => refresh(),
+    async fetch(input, init) {
+      const attempt = () => {
+        const request = new Request(input, init);
+        const ours = new URL(request.url).origin === location.origin;
+        if (ours && !/^(GET|HEAD|OPTIONS)$/.test(request.method)) {
+          request.headers.set("x-csrf-token", csrf());
+        }
+        return { ours, answer: fetch(request) };
+      };
+      const beganAt = Date.now();
+      const spent = input instanceof Request && input.body || init?.body instanceof ReadableStream;
+      const first = attempt();
+      const response = await first.answer;
+      const challenge = response.headers.get("www-authenticate") ?? "";
+      if (response.status !== 401 || !first.ours || !challenge.includes('realm="postern"')) {
+        return response;
+      }
+      if (!(await refresh(beganAt)) || spent) return response;
+      return await attempt().answer;
+    },
+    async signOut({ everywhere = false } = {}) {
+      if (everywhere && leftMs() <= 0) await refresh();
+      const response = await call(everywhere ? "/logout/all" : "/logout");
+      if (!response.ok && response.status !== 401) {
+        throw new Error(`sign-out failed: ${response.status}`);
+      }
+      become(null);
+    },
+    on(event, listener) {
+      const set = listeners.get(event) ?? new Set();
+      listeners.set(event, set.add(listener));
+      return () => set.delete(listener);
+    },
+    close() {
+      clearTimeout(timer);
+      channel?.close();
+      for (const event of wakers) removeEventListener(event, onWake, true);
+    },
+  };
+};

@@ -1,0 +1,118 @@
+/**
+ * The words of the pages, by language. A configuration may change any of them
+ * (`pages.texts`) and add languages.
+ *
+ * @module
+ */
+
+const en = {
+  language: "en",
+  signInTo: "Sign in to {name}",
+  hint: "",
+  username: "User name",
+  password: "Password",
+  signIn: "Sign in",
+  wrong: "User name or password is not right. Please try again.",
+  missing: "Please fill in both fields.",
+  throttled: "Too many failed attempts. Please try again in {minutes} min.",
+  unavailable: "Signing in is not possible at the moment. Please try again shortly.",
+  refused: "This form did not come from this site. Please try again.",
+  tooLarge: "Your account can not be signed in here. Please tell the people who run this site.",
+  expired: "Your session has expired. Please sign in again.",
+  signedOut: "You are signed out.",
+  account: "Your devices",
+  signedInAs: "Signed in as {subject}",
+  thisDevice: "This device",
+  signedInAt: "Signed in",
+  lastSeen: "Last seen",
+  end: "Sign out",
+  endOf: "Sign out {device}",
+  signOut: "Sign out here",
+  signOutEverywhere: "Sign out everywhere",
+  ended: "The device is signed out.",
+  unknownDevice: "Unknown device",
+  on: "{browser} on {system}",
+  back: "Back to {name}",
+} as const;
+
+/** The name of a text. */
+export type TextName = keyof typeof en;
+
+/** All texts of one language. */
+export type Texts = Readonly<Record<TextName, string>>;
+
+const de: Texts = {
+  language: "de",
+  signInTo: "Bei {name} anmelden",
+  hint: "",
+  username: "Benutzername",
+  password: "Passwort",
+  signIn: "Anmelden",
+  wrong: "Benutzername oder Passwort stimmt nicht. Bitte noch einmal versuchen.",
+  missing: "Bitte beide Felder ausfüllen.",
+  throttled: "Zu viele Fehlversuche. Bitte in {minutes} Min. wieder versuchen.",
+  unavailable: "Die Anmeldung ist gerade nicht möglich. Bitte gleich noch einmal versuchen.",
+  refused: "Dieses Formular kam nicht von dieser Seite. Bitte noch einmal versuchen.",
+  tooLarge: "Dieses Konto lässt sich hier nicht anmelden. Bitte den Betreibern Bescheid geben.",
+  expired: "Die Sitzung ist abgelaufen. Bitte neu anmelden.",
+  signedOut: "Sie sind abgemeldet.",
+  account: "Ihre Geräte",
+  signedInAs: "Angemeldet als {subject}",
+  thisDevice: "Dieses Gerät",
+  signedInAt: "Angemeldet",
+  lastSeen: "Zuletzt gesehen",
+  end: "Abmelden",
+  endOf: "{device} abmelden",
+  signOut: "Hier abmelden",
+  signOutEverywhere: "Überall abmelden",
+  ended: "Das Gerät ist abgemeldet.",
+  unknownDevice: "Unbekanntes Gerät",
+  on: "{browser} auf {system}",
+  back: "Zurück zu {name}",
+};
+
+/** Changed texts by language (`"en"`, `"de"`, …). */
+export type TextOverrides = Readonly<Record<string, Readonly<Partial<Record<TextName, string>>>>>;
+
+/** Names of all texts, for the configuration's schema. */
+export const TEXT_NAMES = Object.keys(en).filter((name) => name !== "language") as TextName[];
+
+/** The languages that Postern speaks by itself. */
+export const LANGUAGES: readonly string[] = ["en", "de"];
+
+/**
+ * Prepares the choice of a language: the first of `Accept-Language` that is
+ * there (RFC 9110 §12.5.4), else the first of the catalogue.
+ */
+export function createTexts(
+  overrides: TextOverrides,
+  fixed: string | null,
+): (acceptLanguage: string | null) => Texts {
+  const catalogue = new Map<string, Texts>();
+  for (const language of new Set([...LANGUAGES, ...Object.keys(overrides)])) {
+    const base = language === "de" ? de : en;
+    catalogue.set(language, { ...base, language, ...overrides[language] });
+  }
+  const fallback = catalogue.get(fixed ?? "en") ?? en;
+  return function textsFor(acceptLanguage) {
+    if (fixed !== null || acceptLanguage === null) return fallback;
+    const wanted = acceptLanguage.split(",")
+      .map((part) => {
+        const [tag = "", ...parameters] = part.trim().toLowerCase().split(";");
+        const q = /^\s*q=([\d.]+)$/.exec(parameters[0] ?? "")?.[1];
+        return { tag, weight: q === undefined ? 1 : Number(q) };
+      })
+      .filter(({ weight }) => weight > 0)
+      .sort((a, b) => b.weight - a.weight);
+    for (const { tag } of wanted) {
+      const texts = catalogue.get(tag) ?? catalogue.get(tag.split("-", 1)[0] ?? "");
+      if (texts !== undefined) return texts;
+    }
+    return fallback;
+  };
+}
+
+/** A text with its blanks filled in. */
+export function fill(text: string, values: Readonly<Record<string, string | number>>): string {
+  return text.replace(/\{(\w+)\}/g, (blank, name) => String(values[name] ?? blank));
+}

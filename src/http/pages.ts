@@ -1,0 +1,357 @@
+/**
+ * The pages that people see: sign-in, and their devices. Both work without a
+ * script; the script for front ends is served from here too.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import type { Context } from "hono";
+import clientScript from "../browser/client.js" with { type: "text" };
+import type { CookieJar } from "../browser/cookies.ts";
+import { isSafeMethod, isSameOrigin } from "../browser/csrf.ts";
+import type { Csrf } from "../browser/csrf.ts";
+import { accountPage } from "../browser/pages/account.ts";
+import type { Html } from "../browser/pages/layout.ts";
+import { signInPage } from "../browser/pages/sign_in.ts";
+import type { SignInNotice } from "../browser/pages/sign_in.ts";
+import { createTexts } from "../browser/pages/texts.ts";
+import { safeReturnTo } from "../browser/return_to.ts";
+import type { PagesConfig } from "../config/config.ts";
+import type { Sessions } from "../sessions/sessions.ts";
+import { StoreUnavailableError } from "../store/port.ts";
+import type { VerifiedToken } from "../tokens/claims.ts";
+import type { TokenVerifier } from "../tokens/verify.ts";
+import type { Authenticate } from "./authenticate.ts";
+import { readFields } from "./body.ts";
+import type { Fields } from "./body.ts";
+import { failure, refuse } from "./context.ts";
+import type { GatewayEnv } from "./context.ts";
+import { FORGET_PAGES } from "./cookie_transport.ts";
+import { loginLocation } from "./login_location.ts";
+import { allowOnly } from "./methods.ts";
+import { refreshProblem } from "./outcomes.ts";
+import { problemStatus } from "./problem.ts";
+import type { Problem } from "./problem.ts";
+import type { SignInAttempt, ToCookies } from "./sign_in_attempt.ts";
+
+/** What the pages are put together from. */
+export interface PagesParts {
+  readonly origin: string;
+  /** Prefix of Postern's own paths. */
+  readonly prefix: string;
+  readonly config: PagesConfig;
+  readonly jar: CookieJar;
+  readonly csrf: Csrf;
+  readonly attemptSignIn: (c: GatewayContext) => Promise<SignInAttempt>;
+  readonly toCookies: ToCookies;
+  readonly sessions: Sessions;
+  readonly verifier: TokenVerifier;
+  readonly authenticate: Authenticate;
+}
+
+type GatewayContext = Context<GatewayEnv>;
+
+/** Who is looking at a page, and the cookies that must ride on the answer. */
+interface Visitor {
+  readonly token: VerifiedToken | null;
+  readonly setCookies: readonly string[];
+  /** Tokens were there and are good for nothing any more. */
+  readonly expired: boolean;
+}
+
+/** The pages under `/auth`. Mount them before the cookie transport, whose paths they share. */
+export function pages(parts: PagesParts): Hono<GatewayEnv> {
+  const { origin, prefix, config, jar, csrf, sessions, verifier, authenticate } = parts;
+  const { brand } = config;
+  const textsFor = createTexts(config.texts, config.language);
+  const loginPath = `${prefix}/login`;
+  const accountPath = `${prefix}/account`;
+  const app = new Hono<GatewayEnv>();
+
+  async function page(
+    c: GatewayContext,
+    status: number,
+    setCookies: readonly string[],
+    render: (
+      look: { brand: typeof brand; texts: ReturnType<typeof textsFor>; nonce: string },
+    ) => Html,
+  ): Promise<Response> {
+    const nonce = crypto.getRandomValues(new Uint8Array(16)).toBase64();
+    const texts = textsFor(c.req.header("accept-language") ?? null);
+    const headers = new Headers({
+      "content-type": "text/html; charset=utf-8",
+      "content-language": texts.language,
+      "cache-control": "no-store",
+      "vary": "Accept-Language, Cookie",
+      "content-security-policy": pagePolicy(nonce, brand.logo),
+      // With no-referrer the form would be posted with "Origin: null".
+      "referrer-policy": "same-origin",
+    });
+    for (const cookie of setCookies) headers.append("set-cookie", cookie);
+    const body = await render({ brand, texts, nonce });
+    return new Response(String(body), { status, headers });
+  }
+
+  function showSignIn(
+    c: GatewayContext,
+    options: {
+      readonly returnTo: string;
+      readonly notice: SignInNotice;
+      readonly username?: string;
+      readonly setCookies?: readonly string[];
+      readonly status?: number;
+    },
+  ): Promise<Response> {
+    const { returnTo, notice, username = "", setCookies = [], status = 200 } = options;
+    return page(
+      c,
+      status,
+      setCookies,
+      (look) => signInPage({ ...look, action: loginPath, returnTo, username, notice }),
+    );
+  }
+
+  function redirect(location: string, setCookies: readonly string[] = []): Response {
+    const headers = new Headers({ location, "cache-control": "no-store" });
+    for (const cookie of setCookies) headers.append("set-cookie", cookie);
+    // See Other: whatever was posted is not posted again (RFC 9110 §15.4.4).
+    return new Response(null, { status: 303, headers });
+  }
+
+  /** Names the visitor by cookie; an expired access token is rotated in passing. */
+  async function visitor(c: GatewayContext, csrfField: unknown): Promise<Visitor | Problem> {
+    const { headers } = c.req.raw;
+    const around = c.get("around");
+    const cookies = jar.read(headers.get("cookie"));
+    if (cookies.conflicting) return { code: "ambiguous_credentials" };
+    const isForged = async (sid: string): Promise<boolean> =>
+      !isSafeMethod(c.req.method) && !(isSameOrigin(headers, origin) &&
+        await csrf.check(sid, typeof csrfField === "string" ? csrfField : null, cookies.csrf));
+
+    if (cookies.access !== null) {
+      const token = await authenticate(cookies.access, around.waitUntil);
+      if (token === "store_unavailable") return { code: token };
+      if (typeof token !== "string") {
+        if (await isForged(token.sid)) return { code: "csrf_failed" };
+        // Asked past the view: a page about sessions, and whoever was just turned away, must
+        // not be told what was true some seconds ago.
+        if (await sessions.status(token) === "live") {
+          return { token, setCookies: [], expired: false };
+        }
+      }
+    }
+    const nobody = { token: null, setCookies: [], expired: false };
+    if (cookies.refresh === null) return nobody;
+    const refresh = await verifier.identify(cookies.refresh, "refresh");
+    if (typeof refresh === "string") return { ...nobody, setCookies: jar.clear(), expired: true };
+    if (await isForged(refresh.sid)) return { code: "csrf_failed" };
+    const outcome = await sessions.refresh(cookies.refresh);
+    if (outcome.kind !== "refreshed") {
+      refreshProblem(outcome, around);
+      return { ...nobody, setCookies: jar.clear(), expired: true };
+    }
+    const { session, pair } = outcome.signedIn;
+    const { replayed } = outcome;
+    around.emit({ event: "refresh", subject: session.subject, sid: session.sid, replayed });
+    const token = await authenticate(pair.access, around.waitUntil);
+    if (typeof token === "string") return { code: token };
+    const { setCookies } = await parts.toCookies(outcome.signedIn);
+    return { token, setCookies, expired: false };
+  }
+
+  app.get("/login", async (c) => {
+    const returnTo = safeReturnTo(c.req.query("return_to"), prefix);
+    const reason = c.req.query("reason");
+    let visiting: Visitor | Problem;
+    try {
+      visiting = await visitor(c, null);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      visiting = { code: "store_unavailable" };
+    }
+    if ("code" in visiting) {
+      return withRetryAfter(
+        await showSignIn(c, {
+          returnTo,
+          notice: noticeOf(visiting),
+          status: problemStatus(visiting.code),
+          // Two cookies of one name: whichever it was, it is of no use.
+          setCookies: visiting.code === "ambiguous_credentials" ? jar.clear() : [],
+        }),
+        visiting,
+      );
+    }
+    const { token, setCookies, expired } = visiting;
+    if (token !== null) return redirect(returnTo, setCookies);
+    const kind = reason === "signed_out"
+      ? "signed_out"
+      : expired || reason === "expired"
+      ? "expired"
+      : "none";
+    return await showSignIn(c, { returnTo, notice: { kind }, setCookies });
+  });
+
+  app.post("/login", async (c, next) => {
+    if (!isFormNavigation(c.req.raw)) return await next();
+    let attempt: SignInAttempt;
+    try {
+      attempt = await parts.attemptSignIn(c);
+    } catch (error) {
+      // The audit event; a person gets the page instead of the problem document.
+      failure(error, c.get("around"));
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      attempt = { kind: "failed", problem: { code: "store_unavailable" }, fields: {} };
+    }
+    const returnTo = safeReturnTo(text(attempt.fields, "return_to"), prefix);
+    if (attempt.kind === "signed_in") return redirect(returnTo, attempt.session.setCookies);
+    const { problem, fields } = attempt;
+    return withRetryAfter(
+      await showSignIn(c, {
+        returnTo,
+        username: text(fields, "username"),
+        notice: noticeOf(problem),
+        status: problemStatus(problem.code),
+      }),
+      problem,
+    );
+  });
+
+  app.get("/account", async (c) => {
+    const visiting = await visitor(c, null);
+    if ("code" in visiting) return refuse(c, visiting);
+    const { token, setCookies, expired } = visiting;
+    if (token === null) return redirect(loginLocation(loginPath, accountPath, expired), setCookies);
+    const [csrfToken, list] = await Promise.all([
+      csrf.issue(token.sid),
+      sessions.list(token.subject),
+    ]);
+    return await page(c, 200, setCookies, (look) =>
+      accountPage({
+        ...look,
+        action: accountPath,
+        csrfToken,
+        subject: token.subject,
+        currentSid: token.sid,
+        sessions: list,
+        ended: c.req.query("ended") !== undefined,
+      }));
+  });
+  allowOnly(app, "/account", ["GET"]);
+
+  /** A form of the account page: CSRF checked, then done, then back to a page. */
+  function accountForm(
+    path: string,
+    act: (c: GatewayContext, token: VerifiedToken, fields: Fields) => Promise<"stay" | "leave">,
+  ): void {
+    app.post(path, async (c) => {
+      const body = await readFields(c.req.raw);
+      if (body.kind === "problem") return refuse(c, body.problem);
+      const visiting = await visitor(c, body.fields["csrf_token"]);
+      if ("code" in visiting) return refuse(c, visiting);
+      const { token, setCookies, expired } = visiting;
+      if (token === null) {
+        return redirect(loginLocation(loginPath, accountPath, expired), setCookies);
+      }
+      if (await act(c, token, body.fields) === "stay") {
+        return redirect(`${accountPath}?ended`, setCookies);
+      }
+      const response = redirect(`${loginPath}?reason=signed_out`, jar.clear());
+      response.headers.set("clear-site-data", FORGET_PAGES);
+      return response;
+    });
+    allowOnly(app, path, ["POST"]);
+  }
+
+  accountForm("/account/end", async (c, { subject, sid: own }, fields) => {
+    const sid = text(fields, "sid");
+    // Already gone is as good as ended.
+    if (await sessions.endOwn(subject, sid)) {
+      c.get("around").emit({ event: "session_revoked", subject, sid });
+    }
+    return sid === own ? "leave" : "stay";
+  });
+
+  accountForm("/account/sign-out", async (c, token) => {
+    await sessions.end(token);
+    const { subject, sid } = token;
+    c.get("around").emit({ event: "session_revoked", subject, sid });
+    return "leave";
+  });
+
+  accountForm("/account/sign-out-everywhere", async (c, { subject }) => {
+    await sessions.endAll(subject);
+    c.get("around").emit({ event: "subject_revoked", subject });
+    return "leave";
+  });
+
+  let etag: string | null = null;
+  app.get("/client.js", async (c) => {
+    if (etag === null) {
+      const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(clientScript));
+      etag = `"${new Uint8Array(digest).toHex().slice(0, 32)}"`;
+    }
+    const headers = {
+      "content-type": "text/javascript; charset=utf-8",
+      // Asked each time, answered with 304: a deploy of the gateway is never met by an old script.
+      "cache-control": "no-cache",
+      etag,
+    };
+    return c.req.header("if-none-match") === etag
+      ? new Response(null, { status: 304, headers })
+      : new Response(clientScript, { headers });
+  });
+  allowOnly(app, "/client.js", ["GET"]);
+
+  return app;
+}
+
+/** Nothing from anywhere, and a form that can only be posted back here (CSP Level 3). */
+function pagePolicy(nonce: string, logo: string | null): string {
+  const images = logo === null
+    ? "'none'"
+    : logo.startsWith("data:")
+    ? "data:"
+    : logo.startsWith("/")
+    ? "'self'"
+    : new URL(logo).origin;
+  return `default-src 'none'; style-src 'nonce-${nonce}'; img-src ${images}; ` +
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+}
+
+/** A form that a browser sent to get a page; a script's `fetch` wants the wire contract's answer. */
+function isFormNavigation({ headers }: Request): boolean {
+  const type = headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase();
+  if (type !== "application/x-www-form-urlencoded" && type !== "multipart/form-data") return false;
+  const mode = headers.get("sec-fetch-mode");
+  if (mode !== null) return mode === "navigate";
+  return headers.get("accept")?.includes("text/html") ?? false;
+}
+
+function noticeOf(problem: Problem): SignInNotice {
+  switch (problem.code) {
+    case "invalid_credentials":
+      return { kind: "wrong" };
+    case "invalid_request":
+      return { kind: "missing" };
+    case "too_many_attempts":
+      return { kind: "throttled", retryAfterSeconds: problem.retryAfterSeconds ?? 60 };
+    case "csrf_failed":
+    case "ambiguous_credentials":
+      return { kind: "refused" };
+    case "claims_too_large":
+      return { kind: "too_large" };
+    default:
+      return { kind: "unavailable" };
+  }
+}
+
+function withRetryAfter(response: Response, problem: Problem): Response {
+  const seconds = problem.retryAfterSeconds ?? (response.status === 503 ? 1 : undefined);
+  if (seconds !== undefined) response.headers.set("retry-after", String(Math.ceil(seconds)));
+  return response;
+}
+
+function text(fields: Fields, name: string): string {
+  const value = fields[name];
+  return typeof value === "string" ? value : "";
+}
