@@ -38,6 +38,8 @@ function tick() {
   element("life").value = leftMs / lifeMs;
 }
 
+const rank = (name) => name.startsWith("x-auth-") ? 0 : 1;
+
 async function call() {
   const response = await postern.fetch("/hello", {
     method: "POST",
@@ -49,7 +51,10 @@ async function call() {
   const { method, path, headers, body } = await response.json();
   element("received").textContent = [
     `${method} ${path}`,
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    // What Postern says of the caller comes first.
+    ...Object.entries(headers).sort(([a], [b]) => rank(a) - rank(b)).map(([name, value]) =>
+      `${name}: ${value}`
+    ),
     "",
     body,
   ].join("\n");

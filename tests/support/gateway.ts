@@ -50,6 +50,8 @@ export interface TestGatewayOptions {
   readonly keys?: KeyRing;
   readonly clock?: TestClock;
   readonly port?: number;
+  /** Serves https, with an https origin. */
+  readonly tls?: { readonly cert: string; readonly key: string };
   /** Certificates for upstreams, by name. */
   readonly pem?: ReadonlyMap<string, UpstreamPem>;
 }
@@ -57,12 +59,13 @@ export interface TestGatewayOptions {
 /** Starts a gateway; by default with the memory store, the demo user and one protected upstream. */
 export async function startGateway(options: TestGatewayOptions = {}): Promise<TestGateway> {
   const port = options.port ?? freePort();
+  const url = `${options.tls === undefined ? "http" : "https"}://localhost:${port}`;
   const clock = options.clock ?? createTestClock();
   const store = options.store ?? createMemoryStore({ clock });
   const keys = options.keys ?? (await testKeys()).ring;
   const events: TestGateway["events"] = [];
   const config = parseConfig({
-    origin: `http://localhost:${port}`,
+    origin: url,
     identity: { kind: "demo" },
     store: { kind: "memory" },
     upstreams: { app: { targets: [options.upstream ?? "http://127.0.0.1:9"], assertion: true } },
@@ -86,11 +89,19 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     events: (event, context) => events.push({ event, context }),
   });
   const server = Deno.serve(
-    { hostname: "127.0.0.1", port, onListen() {} },
-    (request, info) => app.fetch(request, connectionOf(info, (work) => void work.catch(() => {}))),
+    { hostname: "127.0.0.1", port, onListen() {}, ...options.tls },
+    async (request, info) => {
+      const waitUntil = (work: Promise<unknown>) => void work.catch(() => {});
+      const response = await app.fetch(request, connectionOf(info, waitUntil));
+      // A server's clock is what its Date says.
+      if (new URL(request.url).pathname.startsWith("/auth/")) {
+        response.headers.set("date", new Date(clock()).toUTCString());
+      }
+      return response;
+    },
   );
   return {
-    url: `http://localhost:${port}`,
+    url,
     clock,
     store,
     keys,
