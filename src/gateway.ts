@@ -27,6 +27,8 @@ import { createSignInAttempt, createToCookies } from "./http/sign_in_attempt.ts"
 import { jwksEndpoint, tokenStandards } from "./http/standards.ts";
 import { tokenTransport } from "./http/token_transport.ts";
 import type { IdentitySource } from "./identity/port.ts";
+import { createRecheck } from "./identity/recheck.ts";
+import { createVerifyElsewhere } from "./identity/verify_elsewhere.ts";
 import { compileRequirement } from "./policy/authorize.ts";
 import { parseTarget } from "./policy/path.ts";
 import { compileRoutes } from "./policy/routes.ts";
@@ -56,6 +58,8 @@ import type { EventSink } from "./telemetry/events.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
 import { createAssertionMinter } from "./tokens/assertion.ts";
 import type { KeyRing } from "./tokens/key_ring.ts";
+import { createLegacyCheck } from "./tokens/legacy.ts";
+import type { LegacyKey } from "./tokens/legacy.ts";
 import { createPairMinter } from "./tokens/mint.ts";
 import { createTokenVerifier } from "./tokens/verify.ts";
 
@@ -64,6 +68,10 @@ export interface GatewayPorts {
   readonly store: SessionStore;
   readonly keys: KeyRing;
   readonly identity: IdentitySource;
+  /** Verifies tokens from before Postern; goes with `tokens.legacy` of the configuration. */
+  readonly legacyKey?: LegacyKey | null;
+  /** Reaches the identity source's other endpoints. */
+  readonly askFetch?: typeof fetch;
   readonly transport: Transport;
   readonly clock: Clock;
   readonly events: EventSink;
@@ -86,7 +94,16 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     if (event.event !== "request") metrics.event(event);
     ports.events(event, context);
   };
-  const verifier = createTokenVerifier({ keys, rules: config.tokens, clock });
+  const { legacy } = config.tokens;
+  const { legacyKey = null } = ports;
+  const verifier = createTokenVerifier({
+    keys,
+    rules: config.tokens,
+    clock,
+    ...(legacy === null || legacyKey === null
+      ? {}
+      : { legacy: { key: legacyKey, check: createLegacyCheck(legacy, config.tokens) } }),
+  });
   const view = createRevocationView({
     store,
     clock,
@@ -106,6 +123,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     clock,
     config: config.tokens,
     mintPair: createPairMinter(keys, config.tokens),
+    ...createQuestions(config, ports.askFetch ?? fetch),
   });
   const [counterKey] = keys.hmacKeys;
   if (counterKey === undefined) throw new TypeError("a key ring has at least one HMAC key");
@@ -165,11 +183,22 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
   own.route("/", operations({ view, metrics }));
   own.all("*", (c) => fail(c, { code: "not_found" }));
   app.route(auth, own);
-  app.route("/", tokenTransport({ prefix: token, signIn, sessions, verifier, view }));
+  app.route(
+    "/",
+    tokenTransport({
+      prefix: token,
+      version: config.compat ?? "5.5",
+      signIn,
+      sessions,
+      verifier,
+      view,
+    }),
+  );
   app.route("/", jwksEndpoint(keys));
   const handleProxied = proxied({
     origin,
     loginPath: `${auth}/login`,
+    compat: config.compat,
     table: compileTable(config, ports),
     jar,
     csrf,
@@ -198,6 +227,19 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
   });
   app.all("*", (c) => handleProxied(c.req.raw, c.env));
   return app;
+}
+
+/** What the backend is asked about people who are signed in. */
+function createQuestions({ identity, tokens }: GatewayConfig, askFetch: typeof fetch) {
+  const ports = { fetch: askFetch };
+  const url = tokens.legacy?.verifyUrl ?? null;
+  const limits = { timeoutMs: 5_000, maxBytes: 64 * 1024 };
+  return {
+    recheck: identity.kind === "upstream" && identity.recheck !== null
+      ? createRecheck(identity.recheck, ports)
+      : null,
+    verifyElsewhere: url === null ? null : createVerifyElsewhere({ ...limits, url }, ports),
+  };
 }
 
 /** The two ways to an upstream, which share its targets. */

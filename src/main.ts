@@ -31,6 +31,7 @@ import { createUpstashStore } from "./store/upstash.ts";
 import { createBufferedWriter } from "./telemetry/buffered_writer.ts";
 import { createEventLog } from "./telemetry/log.ts";
 import { generateKeySet, importKeyRing, KeyRingError } from "./tokens/key_ring.ts";
+import { importLegacyKey } from "./tokens/legacy.ts";
 
 /** How long requests under way may take to finish after SIGTERM. */
 const DRAIN_MS = 25_000;
@@ -59,6 +60,8 @@ async function serve(mode: Mode): Promise<number> {
   const hostname = env["POSTERN_HOST"] || "127.0.0.1";
   const port = portFrom(env);
   const keys = await importKeyRing(await readKeys(env, mode, config.store));
+  const { legacy } = config.tokens;
+  const legacyKey = legacy && await importLegacyKey(legacy, env["POSTERN_LEGACY_KEY"]);
   const store = openStore(config.store, env);
   // A store that is down is no reason not to start: routes fail closed until it is back.
   try {
@@ -74,6 +77,7 @@ async function serve(mode: Mode): Promise<number> {
   const app = createGateway(config, {
     store,
     keys,
+    legacyKey,
     identity: createIdentitySource(config.identity, { fetch }),
     transport: { ...transport, fetch: withDemoUpstream(transport.fetch) },
     clock: systemClock,

@@ -18,6 +18,7 @@ import { type SessionStore, StoreRejectedError } from "./store/port.ts";
 import { createUpstashStore } from "./store/upstash.ts";
 import { createEventLog } from "./telemetry/log.ts";
 import { importKeyRing, KeyRingError } from "./tokens/key_ring.ts";
+import { importLegacyKey } from "./tokens/legacy.ts";
 
 /**
  * Bindings. Plain settings are `vars` in `wrangler.toml`, where `POSTERN_CONFIG`
@@ -27,6 +28,8 @@ import { importKeyRing, KeyRingError } from "./tokens/key_ring.ts";
 export interface Bindings {
   readonly POSTERN_CONFIG?: string | Readonly<Record<string, unknown>>;
   readonly POSTERN_KEYS?: string;
+  /** For `tokens.legacy`. */
+  readonly POSTERN_LEGACY_KEY?: string;
   readonly POSTERN_PREFIX?: string;
   /** `"dev"` allows the demo; anything else is production. */
   readonly POSTERN_MODE?: string;
@@ -85,6 +88,8 @@ async function build(
   if (problems.length > 0) throw new ConfigError(problems);
 
   const keys = await importKeyRing(keySet);
+  const { legacy } = config.tokens;
+  const legacyKey = legacy && await importLegacyKey(legacy, bindings.POSTERN_LEGACY_KEY);
   const prefix = bindings.POSTERN_PREFIX;
   const store = createUpstashStore({
     url,
@@ -96,7 +101,9 @@ async function build(
   return createGateway(config, {
     store,
     keys,
+    legacyKey,
     identity: createIdentitySource(config.identity, { fetch: uncachedFetch }),
+    askFetch: uncachedFetch,
     transport: {
       fetch: withDemoUpstream(uncachedFetch),
       decodesBodies: false,

@@ -19,7 +19,13 @@ export interface GatewayCookies {
   readonly conflicting: boolean;
 }
 
-const NONE: GatewayCookies = { access: null, refresh: null, csrf: null, conflicting: false };
+/** What is read where none of ours is. */
+export const NO_GATEWAY_COOKIES: GatewayCookies = {
+  access: null,
+  refresh: null,
+  csrf: null,
+  conflicting: false,
+};
 
 /** A cookie would not fit into a browser; `message` says which one and why. */
 export class CookieTooLargeError extends Error {
@@ -97,7 +103,7 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
 
   return {
     read(header) {
-      if (header === null || !header.includes(MARK)) return NONE;
+      if (header === null || !header.includes(MARK)) return NO_GATEWAY_COOKIES;
       let access: string | null = null;
       let refresh: string | null = null;
       let csrf: string | null = null;

@@ -6,6 +6,8 @@
  */
 import type { Brand } from "../browser/pages/layout.ts";
 import type { TextOverrides } from "../browser/pages/texts.ts";
+import type { RecheckOptions } from "../identity/recheck.ts";
+import type { LegacyConfig } from "../tokens/legacy.ts";
 import { durationMs } from "./duration.ts";
 import type { Duration } from "./duration.ts";
 import type { ConfigFile } from "./schema.ts";
@@ -80,9 +82,19 @@ export type RouteConfig = ConfigFile["routes"][number];
 export type IdentityConfig =
   | { readonly kind: "demo" }
   | (
-    & Omit<Extract<ConfigFile["identity"], { kind: "upstream" }>, "timeout" | "maxAnswer">
-    & { readonly timeoutMs: number; readonly maxBytes: number }
+    & Omit<
+      Extract<ConfigFile["identity"], { kind: "upstream" }>,
+      "timeout" | "maxAnswer" | "recheck"
+    >
+    & {
+      readonly timeoutMs: number;
+      readonly maxBytes: number;
+      readonly recheck: RecheckOptions | null;
+    }
   );
+
+/** A version of `djangorestframework-simplejwt` whose words are spoken. */
+export type SimpleJwtVersion = "5.2" | "5.3" | "5.4" | "5.5";
 
 /** Where sessions and the blacklist live. */
 export type StoreConfig =
@@ -117,7 +129,10 @@ export interface GatewayConfig {
     readonly rotationGraceMs: number;
     readonly clockToleranceSeconds: number;
     readonly subjectClaim: string | null;
+    readonly legacy: LegacyConfig | null;
   };
+  /** Whose words API clients hear; `null`: SimpleJWT's newest at the token endpoints only. */
+  readonly compat: SimpleJwtVersion | null;
   readonly store: StoreConfig;
   readonly revocation: { readonly pollIntervalMs: number; readonly maxStalenessMs: number };
   readonly log: { readonly access: boolean };
@@ -160,7 +175,9 @@ export function resolveConfig(file: ConfigFile): GatewayConfig {
       rotationGraceMs: durationMs(file.tokens.rotationGrace),
       clockToleranceSeconds: seconds(file.tokens.clockTolerance),
       subjectClaim: file.tokens.subjectClaim ?? null,
+      legacy: resolveLegacy(file.tokens.legacy),
     },
+    compat: file.compat === undefined ? null : file.compat === "simplejwt" ? "5.5" : file.compat,
     store: resolveStore(file.store),
     revocation: {
       pollIntervalMs: durationMs(file.revocation.pollInterval),
@@ -191,8 +208,26 @@ export function resolveConfig(file: ConfigFile): GatewayConfig {
 
 function resolveIdentity(identity: ConfigFile["identity"]): IdentityConfig {
   if (identity.kind === "demo") return identity;
-  const { timeout, maxAnswer, ...rest } = identity;
-  return { ...rest, timeoutMs: durationMs(timeout), maxBytes: maxAnswer };
+  const { timeout, maxAnswer, recheck, ...rest } = identity;
+  const limits = { timeoutMs: durationMs(timeout), maxBytes: maxAnswer };
+  return {
+    ...rest,
+    ...limits,
+    recheck: recheck === undefined
+      ? null
+      : { ...limits, url: recheck.url, claims: recheck.claims ?? null },
+  };
+}
+
+function resolveLegacy(legacy: ConfigFile["tokens"]["legacy"]): LegacyConfig | null {
+  if (legacy === undefined) return null;
+  const { issuer, audience, verifyUrl, ...rest } = legacy;
+  return {
+    ...rest,
+    issuer: issuer ?? null,
+    audience: audience ?? null,
+    verifyUrl: verifyUrl ?? null,
+  };
 }
 
 function resolveStore(store: ConfigFile["store"]): StoreConfig {

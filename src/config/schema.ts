@@ -86,6 +86,13 @@ const upstreamIdentity = z.strictObject({
   timeout: duration("5s", { min: "100ms", max: "60s" }),
   maxAnswer: z.int().min(1024).max(16 * 1024 * 1024).prefault(256 * 1024)
     .describe("Largest answer accepted from the login endpoint, in bytes."),
+  recheck: z.strictObject({
+    url: httpUrl("an http(s) URL", { path: true }),
+    claims: z.record(claimName, jsonPointer).exactOptional()
+      .describe("Fresh claims by JSON pointer; those of the sign-in are kept if absent."),
+  }).exactOptional().describe(
+    'Asked at each rotation with {"subject"}: 200 goes on, 401, 403, 404 or 410 ends the session.',
+  ),
 });
 
 const demoIdentity = z.strictObject({ kind: z.literal("demo") })
@@ -251,6 +258,20 @@ const route = z.strictObject({
   });
 });
 
+const legacy = z.strictObject({
+  alg: z.enum(["HS256", "RS256", "ES256"]).prefault("HS256"),
+  userIdClaim: claimName.prefault("user_id"),
+  issuer: z.string().min(1).exactOptional(),
+  audience: z.string().min(1).exactOptional(),
+  claims: z.record(claimName, jsonPointer).prefault({})
+    .describe("Claim name to JSON pointer into the old token."),
+  verifyUrl: httpUrl("an http(s) URL", { path: true }).exactOptional().describe(
+    "Django's /api/token/verify/, asked once for each old refresh token: its blacklist counts.",
+  ),
+}).describe(
+  "Tokens that SimpleJWT signed before; they are good until they expire. Key: POSTERN_LEGACY_KEY.",
+);
+
 const pages = z.strictObject({
   name: z.string().min(1).max(60).exactOptional().describe("Of the app; the host if absent."),
   logo: z.string().regex(
@@ -303,7 +324,11 @@ export const configSchema = z.strictObject({
     rotationGrace: duration("10s", { min: "0s", max: "5m" }),
     clockTolerance: duration("5s", { min: "0s", max: "5m" }),
     subjectClaim: claimName.exactOptional(),
+    legacy: legacy.exactOptional(),
   }).prefault({}),
+  compat: z.enum(["simplejwt", "5.2", "5.3", "5.4", "5.5"]).exactOptional().describe(
+    'Words of that SimpleJWT version, also for 401s to API clients; "simplejwt" is the newest.',
+  ),
   store: z.discriminatedUnion("kind", [sqliteStore, upstashStore, memoryStore])
     .prefault({ kind: "sqlite" }),
   revocation: z.strictObject({

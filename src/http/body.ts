@@ -53,7 +53,8 @@ function problem(problem: Problem): BodyOutcome {
   return { kind: "problem", problem };
 }
 
-async function readLimited(request: Request): Promise<Uint8Array<ArrayBuffer> | null> {
+/** The whole body, or `null` when it is larger than anything meant for us. */
+export async function readLimited(request: Request): Promise<Uint8Array<ArrayBuffer> | null> {
   if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let length = 0;

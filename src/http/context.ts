@@ -8,6 +8,7 @@ import type { Context } from "hono";
 import { CookieTooLargeError } from "../browser/cookies.ts";
 import type { ClientInfo } from "../proxy/client.ts";
 import type { RequestTrace } from "../proxy/trace.ts";
+import type { Presenter } from "../sessions/sessions.ts";
 import type { WaitUntil } from "../sessions/revocation_view.ts";
 import { StoreUnavailableError } from "../store/port.ts";
 import type { AuditEvent, EventSink } from "../telemetry/events.ts";
@@ -48,6 +49,19 @@ export function surroundingsOf(
     trace,
     waitUntil,
     emit: (event) => sink(event, { requestId: trace.requestId, clientAddress: client.address }),
+  };
+}
+
+/** Who is at the other end of this request, for what is asked or recorded on their behalf. */
+export function presenterOf(
+  headers: { get(name: string): string | null },
+  signal: AbortSignal,
+  { client, trace }: Surroundings,
+): Presenter {
+  return {
+    device: { userAgent: headers.get("user-agent") ?? "", ip: client.address },
+    requestId: trace.requestId,
+    signal,
   };
 }
 

@@ -14,10 +14,10 @@ import type { VerifiedToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import { readCredential } from "./authenticate.ts";
 import type { Authenticate } from "./authenticate.ts";
-import { fail, refuse } from "./context.ts";
+import { fail, presenterOf, refuse } from "./context.ts";
 import type { GatewayEnv } from "./context.ts";
 import { allowOnly } from "./methods.ts";
-import { refreshProblem } from "./outcomes.ts";
+import { endsSession, refreshProblem } from "./outcomes.ts";
 import type { Problem } from "./problem.ts";
 import type { CookieSession, SignInAttempt, ToCookies } from "./sign_in_attempt.ts";
 
@@ -128,7 +128,8 @@ export function cookieTransport(parts: CookieTransportParts): Hono<GatewayEnv> {
       return withCookies(fail(c, { code: "refresh_invalid" }), jar.clear());
     }
     if (!(await passesCsrf(c, token.sid, cookies))) return refuse(c, { code: "csrf_failed" });
-    const outcome = await sessions.refresh(cookies.refresh);
+    const presenter = presenterOf(headers, c.req.raw.signal, around);
+    const outcome = await sessions.refresh(cookies.refresh, presenter);
     if (outcome.kind === "refreshed") {
       const { session } = outcome.signedIn;
       around.emit({
@@ -139,7 +140,8 @@ export function cookieTransport(parts: CookieTransportParts): Hono<GatewayEnv> {
       });
       return answerSignedIn(c, await toCookies(outcome.signedIn));
     }
-    return withCookies(fail(c, refreshProblem(outcome, around)), jar.clear());
+    const problem = refreshProblem(outcome, around);
+    return withCookies(fail(c, problem), endsSession(problem) ? jar.clear() : []);
   });
   allowOnly(app, "/refresh", ["POST"]);
 

@@ -25,7 +25,21 @@ export function refreshProblem(
     case "revoked":
       around.emit({ event: "refresh_denied", reason: "revoked", sid: outcome.sid });
       return { code: "session_revoked" };
+    case "refused": {
+      const { subject, sid } = outcome;
+      around.emit({ event: "refresh_denied", reason: "the backend knows them no more", sid });
+      around.emit({ event: "session_revoked", subject, sid });
+      return { code: "session_revoked" };
+    }
+    case "unavailable":
+      around.emit({ event: "identity_unavailable", reason: outcome.reason });
+      return { code: "identity_unavailable" };
   }
+}
+
+/** Whether the cookies are good for nothing after this. */
+export function endsSession({ code }: Problem): boolean {
+  return code !== "identity_unavailable";
 }
 
 /** The problem of a throttled sign-in. */

@@ -24,12 +24,12 @@ import type { TokenVerifier } from "../tokens/verify.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { readFields } from "./body.ts";
 import type { Fields } from "./body.ts";
-import { failure, refuse } from "./context.ts";
+import { failure, presenterOf, refuse } from "./context.ts";
 import type { GatewayEnv } from "./context.ts";
 import { FORGET_PAGES } from "./cookie_transport.ts";
 import { loginLocation } from "./login_location.ts";
 import { allowOnly } from "./methods.ts";
-import { refreshProblem } from "./outcomes.ts";
+import { endsSession, refreshProblem } from "./outcomes.ts";
 import { problemStatus } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import type { SignInAttempt, ToCookies } from "./sign_in_attempt.ts";
@@ -145,9 +145,11 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
     const refresh = await verifier.identify(cookies.refresh, "refresh");
     if (typeof refresh === "string") return { ...nobody, setCookies: jar.clear(), expired: true };
     if (await isForged(refresh.sid)) return { code: "csrf_failed" };
-    const outcome = await sessions.refresh(cookies.refresh);
+    const presenter = presenterOf(headers, c.req.raw.signal, around);
+    const outcome = await sessions.refresh(cookies.refresh, presenter);
     if (outcome.kind !== "refreshed") {
-      refreshProblem(outcome, around);
+      const problem = refreshProblem(outcome, around);
+      if (!endsSession(problem)) return problem;
       return { ...nobody, setCookies: jar.clear(), expired: true };
     }
     const { session, pair } = outcome.signedIn;

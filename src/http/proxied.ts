@@ -4,10 +4,12 @@
  *
  * @module
  */
+import { NO_GATEWAY_COOKIES } from "../browser/cookies.ts";
 import type { CookieJar, GatewayCookies } from "../browser/cookies.ts";
 import { isSafeMethod, isSameOrigin } from "../browser/csrf.ts";
 import type { Csrf } from "../browser/csrf.ts";
 import type { Clock } from "../clock.ts";
+import type { SimpleJwtVersion } from "../config/config.ts";
 import { parseTarget } from "../policy/path.ts";
 import type { Target } from "../policy/path.ts";
 import type { RouteTable } from "../policy/routes.ts";
@@ -28,6 +30,7 @@ import type { VerifiedToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import { readCredential } from "./authenticate.ts";
 import type { Authenticate, Credential } from "./authenticate.ts";
+import { presenterOf } from "./context.ts";
 import type { ConnectionInfo, Surroundings } from "./context.ts";
 import { isPreflight } from "./cors.ts";
 import type { Cors } from "./cors.ts";
@@ -36,9 +39,11 @@ import type { CheckLimits } from "./limits.ts";
 import type { LeakGuard } from "./leak_guard.ts";
 import type { HeaderPairs, OutgoingHeaders } from "./outgoing_headers.ts";
 import { loginLocation } from "./login_location.ts";
-import { refreshProblem } from "./outcomes.ts";
+import { endsSession, refreshProblem } from "./outcomes.ts";
 import { problemResponse } from "./problem.ts";
 import type { Problem } from "./problem.ts";
+import { drfResponse, resourceRefusal, timeBeforeType } from "./simplejwt.ts";
+import type { ResourceRefusal } from "./simplejwt.ts";
 
 /** An upstream, prepared. */
 export interface PreparedUpstream {
@@ -74,6 +79,8 @@ export type Destination = { readonly kind: "own" } | ({ readonly kind: "route" }
 export interface ProxiedParts {
   readonly origin: string;
   readonly loginPath: string;
+  /** Whose words API clients hear in a 401; `null`: problem documents. */
+  readonly compat: SimpleJwtVersion | null;
   readonly table: RouteTable<Destination>;
   readonly jar: CookieJar;
   readonly csrf: Csrf;
@@ -195,9 +202,11 @@ export function proxied(parts: ProxiedParts): HandleProxied {
         return { problem: { code: "csrf_failed" } };
       }
     }
-    const outcome = await sessions.refresh(refreshToken);
+    const presenter = presenterOf(headers, request.signal, around);
+    const outcome = await sessions.refresh(refreshToken, presenter);
     if (outcome.kind !== "refreshed") {
-      return { problem: refreshProblem(outcome, around), clearCookies: true };
+      const problem = refreshProblem(outcome, around);
+      return { problem, clearCookies: endsSession(problem) };
     }
     const { session, pair } = outcome.signedIn;
     around.emit({
@@ -280,9 +289,15 @@ export function proxied(parts: ProxiedParts): HandleProxied {
 
     let caller: Caller | null = null;
     if (!route.open) {
-      const naming = identify(incoming, readCredential(headers, jar), route);
+      const credential = readCredential(headers, jar);
+      const naming = identify(incoming, credential, route);
       const named = naming instanceof Promise ? await naming : naming;
-      if ("problem" in named) return deny(incoming, named.problem, named.clearCookies === true);
+      if ("problem" in named) {
+        const answer = deny(incoming, named.problem, named.clearCookies === true);
+        return parts.compat === null
+          ? answer
+          : await inWordsOfSimpleJwt(answer, named.problem, credential, parts.compat);
+      }
       const deciding = authorise(named.token, route);
       const problem = deciding instanceof Promise ? await deciding : deciding;
       if (problem !== null) {
@@ -409,6 +424,40 @@ export function proxied(parts: ProxiedParts): HandleProxied {
       ? redirectToLogin(request, problem)
       : problemResponse(problem, around.trace.requestId);
     return clearCookies ? withSetCookies(response, jar.clear()) : response;
+  }
+
+  /** What an API client hears instead of a problem document; browsers keep theirs. */
+  async function inWordsOfSimpleJwt(
+    answer: Response,
+    { code }: Problem,
+    credential: Credential,
+    version: SimpleJwtVersion,
+  ): Promise<Response> {
+    const usesCookies = credential.cookies !== NO_GATEWAY_COOKIES;
+    if (usesCookies || answer.headers.has("location")) return answer;
+    const refuse = (refusal: ResourceRefusal) =>
+      drfResponse(401, resourceRefusal(refusal, version));
+    switch (code) {
+      case "token_missing":
+        return refuse("missing");
+      case "invalid_request":
+        return refuse("bad_header");
+      case "session_revoked":
+        return refuse("revoked");
+      case "token_invalid":
+      case "token_expired": {
+        if (credential.kind !== "bearer") return answer;
+        const { token } = credential;
+        const failure = await verifier.verify(token, "access");
+        return refuse(
+          typeof failure === "string"
+            ? await timeBeforeType(failure, token, "access", verifier)
+            : "expired",
+        );
+      }
+      default:
+        return answer;
+    }
   }
 
   function redirectToLogin({ url }: Request, { code }: Problem): Response {

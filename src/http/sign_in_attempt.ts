@@ -59,7 +59,7 @@ export function createSignInAttempt(
   { origin, signIn, sessions, toCookies }: {
     readonly origin: string;
     readonly signIn: SignIn;
-    readonly sessions: Pick<Sessions, "end">;
+    readonly sessions: Pick<Sessions, "discard">;
     readonly toCookies: ToCookies;
   },
 ): (c: Context<GatewayEnv>) => Promise<SignInAttempt> {
@@ -99,7 +99,7 @@ export function createSignInAttempt(
           return { kind: "signed_in", session: answer, fields };
         } catch (error) {
           if (!(error instanceof CookieTooLargeError)) throw error;
-          await sessions.end(session);
+          await sessions.discard(session);
           around.emit({ event: "sign_in_failed", reason: error.message });
           return failed({ code: "claims_too_large", detail: error.message });
         }

@@ -98,8 +98,7 @@ export function tokenStandards(parts: StandardsParts): Hono<GatewayEnv> {
 
   async function isActive(token: VerifiedToken): Promise<boolean> {
     if (token.type === "access") return await sessions.status(token) === "live";
-    const session = await sessions.read(token.sid);
-    return session !== null && session.current.refreshJti === token.jti;
+    return !(await sessions.isSpent(token));
   }
 
   return app;

@@ -7,20 +7,31 @@
  */
 import { Hono } from "hono";
 import type { Context } from "hono";
+import type { SimpleJwtVersion } from "../config/config.ts";
 import type { RevocationView } from "../sessions/revocation_view.ts";
 import type { RefreshOutcome, Sessions } from "../sessions/sessions.ts";
 import type { SignIn } from "../sessions/sign_in.ts";
 import type { TokenFailure, VerifiedToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
-import { readFields } from "./body.ts";
-import type { Fields } from "./body.ts";
+import { presenterOf } from "./context.ts";
 import type { GatewayEnv } from "./context.ts";
 import { refreshProblem, tooManyAttempts } from "./outcomes.ts";
+import {
+  BLACKLISTED,
+  drfResponse,
+  failureDetail,
+  readDrfBody,
+  textFields,
+  timeBeforeType,
+} from "./simplejwt.ts";
+import type { Status } from "./simplejwt.ts";
 
 /** What the token transport is put together from. */
 export interface TokenTransportParts {
   /** Where the endpoints are: `paths.token`. */
   readonly prefix: string;
+  /** Whose words are spoken. */
+  readonly version: SimpleJwtVersion;
   readonly signIn: SignIn;
   readonly sessions: Sessions;
   readonly verifier: TokenVerifier;
@@ -28,85 +39,79 @@ export interface TokenTransportParts {
 }
 
 type GatewayContext = Context<GatewayEnv>;
-type Status = 200 | 400 | 401 | 405 | 413 | 415 | 429 | 503;
 
 const NO_ACCOUNT = "No active account found with the given credentials";
-const BLACKLISTED = "Token is blacklisted";
+
+/** What DRF says of an endpoint when it is asked for its `OPTIONS`. */
+const PARSES = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
 
 /** The endpoints under `paths.token`, each with and without a trailing slash. */
 export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
-  const { prefix, signIn, sessions, verifier, view } = parts;
+  const { prefix, version, signIn, sessions, verifier, view } = parts;
   const app = new Hono<GatewayEnv>();
 
-  function post(path: string, handler: (c: GatewayContext, fields: Fields) => Promise<Response>) {
-    for (const spelling of [prefix + path, `${prefix}${path}/`]) {
-      app.post(spelling, async (c) => {
-        const body = await readFields(c.req.raw);
-        if (body.kind === "fields") return await handler(c, body.fields);
-        switch (body.problem.code) {
-          case "payload_too_large":
-            return answer(c, 413, { detail: "Request body is too large." });
-          case "unsupported_media_type": {
-            const type = c.req.header("content-type") ?? "";
-            return answer(c, 415, { detail: `Unsupported media type "${type}" in request.` });
-          }
-          default:
-            return answer(c, 400, { detail: body.problem.detail ?? "Malformed request." });
+  function post<Name extends string>(
+    path: string,
+    name: string,
+    fieldNames: readonly Name[],
+    handler: (c: GatewayContext, fields: Record<Name, string>) => Promise<Response>,
+  ) {
+    async function handle(c: GatewayContext): Promise<Response> {
+      switch (c.req.method) {
+        case "POST": {
+          const body = await readDrfBody(c.req.raw);
+          if (body.kind === "refused") return drfResponse(body.status, body.body);
+          const fields = textFields(body.fields, fieldNames);
+          return "errors" in fields
+            ? drfResponse(400, fields.errors)
+            : await handler(c, fields.values);
         }
-      });
-      app.all(spelling, (c) => {
-        const response = answer(c, 405, { detail: `Method "${c.req.method}" not allowed.` });
+        case "OPTIONS":
+          return drfResponse(200, { name, renders: ["application/json"], parses: PARSES });
+        default:
+          return drfResponse(405, { detail: `Method "${c.req.method}" not allowed.` });
+      }
+    }
+    for (const spelling of [prefix + path, `${prefix}${path}/`]) {
+      app.all(spelling, async (c) => {
+        const response = await handle(c);
         response.headers.set("allow", "POST, OPTIONS");
         return response;
       });
     }
   }
 
-  post("", async (c, fields) => {
-    const missing = requireText(fields, ["username", "password"]);
-    if (missing !== null) return answer(c, 400, missing);
+  post("", "Token Obtain Pair", ["username", "password"], async (c, { username, password }) => {
     const around = c.get("around");
-    const outcome = await signIn(
-      { username: String(fields["username"]), password: String(fields["password"]) },
-      { userAgent: c.req.header("user-agent") ?? "", ip: around.client.address },
-      { requestId: around.trace.requestId, signal: c.req.raw.signal },
-    );
+    const presenter = presenterOf(c.req.raw.headers, c.req.raw.signal, around);
+    const outcome = await signIn({ username, password }, presenter.device, presenter);
     switch (outcome.kind) {
       case "signed_in": {
         const { session, pair } = outcome.signedIn;
         around.emit({ event: "sign_in", subject: session.subject, sid: session.sid });
-        return answer(c, 200, { refresh: pair.refresh, access: pair.access });
+        return drfResponse(200, { refresh: pair.refresh, access: pair.access });
       }
       case "rejected":
         around.emit({ event: "sign_in_failed", reason: "invalid_credentials" });
-        return answer(c, 401, { detail: NO_ACCOUNT });
+        return drfResponse(401, { detail: NO_ACCOUNT });
       case "throttled": {
         around.emit({
           event: "sign_in_throttled",
           retryAfterSeconds: outcome.retryAfterSeconds,
         });
-        const { detail, retryAfterSeconds } = tooManyAttempts(outcome.retryAfterSeconds);
-        const response = answer(c, 429, { detail, code: "too_many_attempts" });
-        response.headers.set("retry-after", String(Math.ceil(retryAfterSeconds ?? 1)));
-        return response;
+        const { detail, retryAfterSeconds = 1 } = tooManyAttempts(outcome.retryAfterSeconds);
+        return retryLater(429, { detail, code: "too_many_attempts" }, retryAfterSeconds);
       }
-      case "unavailable": {
+      case "unavailable":
         around.emit({ event: "identity_unavailable", reason: outcome.reason });
-        const response = answer(c, 503, {
-          detail: "Sign-in is not possible at the moment.",
-          code: "identity_unavailable",
-        });
-        response.headers.set("retry-after", "1");
-        return response;
-      }
+        return unavailable("Sign-in is not possible at the moment.");
     }
   });
 
-  post("/refresh", async (c, fields) => {
-    const missing = requireText(fields, ["refresh"]);
-    if (missing !== null) return answer(c, 400, missing);
+  post("/refresh", "Token Refresh", ["refresh"], async (c, { refresh }) => {
     const around = c.get("around");
-    const outcome = await sessions.refresh(String(fields["refresh"]));
+    const presenter = presenterOf(c.req.raw.headers, c.req.raw.signal, around);
+    const outcome = await sessions.refresh(refresh, presenter);
     if (outcome.kind === "refreshed") {
       const { session, pair } = outcome.signedIn;
       around.emit({
@@ -115,34 +120,28 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
         sid: session.sid,
         replayed: outcome.replayed,
       });
-      return answer(c, 200, { access: pair.access, refresh: pair.refresh });
+      return drfResponse(200, { access: pair.access, refresh: pair.refresh });
     }
     refreshProblem(outcome, around);
-    return notValid(c, refreshDetail(outcome));
+    return await refreshRefused(outcome, refresh);
   });
 
-  post("/verify", async (c, fields) => {
-    const missing = requireText(fields, ["token"]);
-    if (missing !== null) return answer(c, 400, missing);
-    const token = await anyToken(String(fields["token"]));
-    if (typeof token === "string") return notValid(c, failureDetail(token));
-    if (await isSpent(token, c)) {
-      return answer(c, 400, { non_field_errors: [BLACKLISTED] });
-    }
-    return answer(c, 200, {});
+  post("/verify", "Token Verify", ["token"], async (c, fields) => {
+    const token = await anyToken(fields.token);
+    if (typeof token === "string") return notValid(failureDetail(token, version));
+    if (await isSpent(token, c)) return drfResponse(400, { non_field_errors: [BLACKLISTED] });
+    return drfResponse(200, {});
   });
 
-  post("/blacklist", async (c, fields) => {
-    const missing = requireText(fields, ["refresh"]);
-    if (missing !== null) return answer(c, 400, missing);
-    const token = await verifier.verify(String(fields["refresh"]), "refresh");
-    if (typeof token === "string") return notValid(c, failureDetail(token));
-    if (await isSpent(token, c)) return notValid(c, BLACKLISTED);
+  post("/blacklist", "Token Blacklist", ["refresh"], async (c, { refresh }) => {
+    const token = await verifier.verify(refresh, "refresh");
+    if (typeof token === "string") return await refreshFailure(token, refresh);
+    if (await isSpent(token, c)) return notValid(BLACKLISTED);
     // A blacklisted refresh token is a sign-out: the whole session ends with it.
     await sessions.end(token);
     const { subject, sid } = token;
     c.get("around").emit({ event: "session_revoked", subject, sid });
-    return answer(c, 200, {});
+    return drfResponse(200, {});
   });
 
   async function anyToken(token: string): Promise<VerifiedToken | TokenFailure> {
@@ -152,71 +151,48 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
 
   /** Whether a token, good by itself, has been revoked, or spent by rotation. */
   async function isSpent(token: VerifiedToken, c: GatewayContext): Promise<boolean> {
-    if (token.type === "access") {
-      const fresh = await view.ensureFresh(c.get("around").waitUntil);
-      if (!fresh) return await sessions.status(token) !== "live";
-      return view.isRevoked(token);
+    if (token.type === "refresh") return await sessions.isSpent(token);
+    const fresh = await view.ensureFresh(c.get("around").waitUntil);
+    return fresh ? view.isRevoked(token) : await sessions.status(token) !== "live";
+  }
+
+  async function refreshRefused(
+    outcome: Exclude<RefreshOutcome, { kind: "refreshed" }>,
+    token: string,
+  ): Promise<Response> {
+    switch (outcome.kind) {
+      case "invalid":
+        return await refreshFailure(outcome.failure, token);
+      case "expired":
+        return notValid(failureDetail("expired", version));
+      case "reused":
+      case "revoked":
+        return notValid(BLACKLISTED);
+      case "refused":
+        return drfResponse(401, { detail: "No active account found for the given token." });
+      case "unavailable":
+        return unavailable("Tokens can not be refreshed at the moment.");
     }
-    const session = await sessions.read(token.sid);
-    return session === null || session.current.refreshJti !== token.jti;
+  }
+
+  async function refreshFailure(failure: TokenFailure, token: string): Promise<Response> {
+    const told = await timeBeforeType(failure, token, "refresh", verifier);
+    return notValid(failureDetail(told, version));
   }
 
   return app;
 }
 
-function answer(c: GatewayContext, status: Status, body: object): Response {
-  const response = c.json(body, status);
-  response.headers.set("cache-control", "no-store");
-  if (status === 401) {
-    response.headers.set("www-authenticate", 'Bearer realm="api"');
-  }
+function notValid(detail: string): Response {
+  return drfResponse(401, { detail, code: "token_not_valid" });
+}
+
+function unavailable(detail: string): Response {
+  return retryLater(503, { detail, code: "identity_unavailable" }, 1);
+}
+
+function retryLater(status: Status, body: object, seconds: number): Response {
+  const response = drfResponse(status, body);
+  response.headers.set("retry-after", String(Math.ceil(seconds)));
   return response;
-}
-
-function notValid(c: GatewayContext, detail: string): Response {
-  return answer(c, 401, { detail, code: "token_not_valid" });
-}
-
-/** DRF's field errors, or `null` when every field holds text. */
-function requireText(
-  fields: Fields,
-  names: readonly string[],
-): Record<string, readonly string[]> | null {
-  const errors: Record<string, readonly string[]> = {};
-  for (const name of names) {
-    const value = fields[name];
-    if (value === undefined) errors[name] = ["This field is required."];
-    else if (value === null) errors[name] = ["This field may not be null."];
-    else if (typeof value !== "string" && typeof value !== "number") {
-      errors[name] = ["Not a valid string."];
-    } else if (String(value).trim() === "") errors[name] = ["This field may not be blank."];
-  }
-  return Object.keys(errors).length === 0 ? null : errors;
-}
-
-function failureDetail(failure: TokenFailure): string {
-  switch (failure) {
-    case "expired":
-      return "Token is expired";
-    case "wrong_type":
-      return "Token has wrong type";
-    case "malformed":
-    case "unknown_key":
-    case "bad_signature":
-    case "not_yet_valid":
-    case "bad_claims":
-      return "Token is invalid";
-  }
-}
-
-function refreshDetail(outcome: Exclude<RefreshOutcome, { kind: "refreshed" }>): string {
-  switch (outcome.kind) {
-    case "invalid":
-      return failureDetail(outcome.failure);
-    case "expired":
-      return "Token is expired";
-    case "reused":
-    case "revoked":
-      return BLACKLISTED;
-  }
 }

@@ -16,14 +16,14 @@ import type { JsonPointer } from "./json_pointer.ts";
 
 /** Where to ask, and where the answer holds which claim. */
 export interface RecheckOptions extends BackChannelOptions {
-  /** Claim name to pointer into the answer. */
-  readonly claims: Readonly<Record<string, JsonPointer>>;
+  /** Claim name to pointer into the answer; `null`: claims stay as they were at the sign-in. */
+  readonly claims: Readonly<Record<string, JsonPointer>> | null;
 }
 
 /** What the backend says of a subject. */
 export type RecheckOutcome =
-  /** Still welcome; `claims` replace what the session held. */
-  | { readonly kind: "welcome"; readonly claims: SubjectClaims }
+  /** Still welcome; `claims` replace what the session held, unless they are `null`. */
+  | { readonly kind: "welcome"; readonly claims: SubjectClaims | null }
   /** Disabled, deleted or unknown: the session ends. */
   | { readonly kind: "refused" }
   /** No usable answer. `reason` is for the log. */
@@ -42,7 +42,7 @@ export function createRecheck(
   ports: { readonly fetch: typeof globalThis.fetch },
 ): Recheck {
   const ask = createBackChannel(options, ports);
-  const readClaims = compileClaims(options.claims);
+  const readClaims = options.claims === null ? () => null : compileClaims(options.claims);
 
   return async function recheck(subject, context) {
     const body = JSON.stringify({ subject });

@@ -8,6 +8,9 @@
 import { v4, v7 } from "uuid";
 import type { Clock } from "../clock.ts";
 import type { GatewayConfig } from "../config/config.ts";
+import type { AskContext } from "../identity/back_channel.ts";
+import type { Recheck } from "../identity/recheck.ts";
+import type { VerifyElsewhere } from "../identity/verify_elsewhere.ts";
 import type {
   Revocation,
   SessionRecord,
@@ -39,23 +42,36 @@ export type RefreshOutcome =
   | { readonly kind: "invalid"; readonly failure: TokenFailure }
   | { readonly kind: "expired" }
   | { readonly kind: "reused"; readonly subject: string; readonly sid: string }
-  | { readonly kind: "revoked"; readonly sid: string };
+  | { readonly kind: "revoked"; readonly sid: string }
+  /** The backend does not know the subject any more (`identity.recheck`): the session is revoked. */
+  | { readonly kind: "refused"; readonly subject: string; readonly sid: string }
+  /** The backend could not be asked; nothing has happened, and the token is good for another try. */
+  | { readonly kind: "unavailable"; readonly reason: string };
+
+/** Who presents a refresh token. */
+export interface Presenter extends AskContext {
+  readonly device: ClientDevice;
+}
 
 /** Opens, keeps and ends sessions. Every method may throw `StoreUnavailableError`. */
 export interface Sessions {
   open(subject: string, claims: SubjectClaims, device: ClientDevice): Promise<SignedIn>;
   /** Exchanges a refresh token for a new pair. */
-  refresh(refreshToken: string): Promise<RefreshOutcome>;
+  refresh(refreshToken: string, presenter: Presenter): Promise<RefreshOutcome>;
   /** Ends the session of a token that was verified. */
-  end(token: Pick<VerifiedToken, "sid" | "subject">): Promise<void>;
+  end(token: VerifiedToken): Promise<void>;
+  /** Ends a session that was just opened, before anybody got its tokens. */
+  discard(session: SessionRecord): Promise<void>;
   /** Ends one of the subject's own sessions; `false` when there is no such session. */
   endOwn(subject: string, sid: string): Promise<boolean>;
   /** Ends every session of a subject. */
   endAll(subject: string): Promise<void>;
   /** Ends a single access token. */
   endToken(token: VerifiedToken): Promise<void>;
-  /** Asks the store, past the view, whether a token stands. */
+  /** Asks the store, past the view, whether an access token stands. */
   status(token: VerifiedToken): Promise<TokenStatus>;
+  /** Whether a refresh token, good by itself, has been revoked, or spent by rotation. */
+  isSpent(token: VerifiedToken): Promise<boolean>;
   read(sid: string): Promise<SessionRecord | null>;
   list(subject: string): Promise<readonly SessionRecord[]>;
 }
@@ -71,11 +87,19 @@ export function createSessions(options: {
   readonly mintPair: MintPair;
   readonly clock: Clock;
   readonly config: GatewayConfig["tokens"];
+  /** Asked at each rotation. */
+  readonly recheck: Recheck | null;
+  /** Asked once for each refresh token from before Postern. */
+  readonly verifyElsewhere: VerifyElsewhere | null;
 }): Sessions {
-  const { store, view, verifier, mintPair, clock, config } = options;
+  const { store, view, verifier, mintPair, clock, config, recheck, verifyElsewhere } = options;
 
-  /** How long an access token minted just now could still be shown to somebody. */
-  const denyForMs = (config.accessTtlSeconds + 2 * config.clockToleranceSeconds + 1) * 1000;
+  /** How long an access token signed just now could still be shown to somebody. */
+  const longestAccessSeconds = config.legacy === null
+    ? config.accessTtlSeconds
+    // How long Django let its access tokens live is not known here.
+    : Math.max(config.accessTtlSeconds, config.refreshTtlSeconds);
+  const denyForMs = (longestAccessSeconds + 2 * config.clockToleranceSeconds + 1) * 1000;
   const rememberForMs = (Math.max(config.refreshTtlSeconds, config.accessTtlSeconds) +
     2 * config.clockToleranceSeconds + 1) * 1000;
 
@@ -121,12 +145,67 @@ export function createSessions(options: {
     }
   }
 
-  async function refresh(refreshToken: string): Promise<RefreshOutcome> {
+  /**
+   * Makes a refresh token from before Postern the first of a family, once. What
+   * `rotate` then says of it, it says of every family: one successor for all
+   * who ask at once, the same again in the grace window, reuse after that.
+   */
+  async function adopt(
+    refreshToken: string,
+    token: VerifiedToken,
+    presenter: Presenter,
+  ): Promise<RefreshOutcome | null> {
+    const { sid, subject, jti } = token;
+    if (await store.tokenStatus({ sid, subject, jti }) !== "unknown") return null;
+    const answer = await verifyElsewhere?.(refreshToken, presenter);
+    if (answer?.kind === "unavailable") return answer;
+    if (answer?.kind === "refused") return { kind: "revoked", sid };
+    const nowSeconds = Math.floor(clock() / 1000);
+    const opened = await store.open({
+      sid,
+      subject,
+      claims: token.claims,
+      createdAtMs: token.sessionCreatedAtMs,
+      capSeconds: nowSeconds + config.sessionMaxAgeSeconds,
+      userAgent: presenter.device.userAgent.slice(0, MAX_USER_AGENT),
+      ip: presenter.device.ip,
+      current: {
+        refreshJti: jti,
+        accessJti: v4(),
+        issuedAtSeconds: Math.floor(token.issuedAtSeconds),
+        refreshExpiresAtSeconds: Math.floor(token.expiresAtSeconds),
+      },
+    });
+    // "Sign out everywhere" since it was signed.
+    if (opened.kind === "superseded") return { kind: "revoked", sid };
+    // Before it is spent: a crash in between must not leave it good for a second family.
+    await endToken(token);
+    return null;
+  }
+
+  async function endToken(token: VerifiedToken): Promise<void> {
+    const untilMs = (token.expiresAtSeconds + 2 * config.clockToleranceSeconds + 1) * 1000;
+    await store.revokeToken({ jti: token.jti, untilMs });
+    revokedHere({ kind: "token", jti: token.jti, untilMs });
+  }
+
+  async function refresh(refreshToken: string, presenter: Presenter): Promise<RefreshOutcome> {
     const token = await verifier.verify(refreshToken, "refresh");
     if (typeof token === "string") {
       return token === "expired" ? { kind: "expired" } : { kind: "invalid", failure: token };
     }
     const { sid, subject } = token;
+    if (token.isLegacy) {
+      const refused = await adopt(refreshToken, token, presenter);
+      if (refused !== null) return refused;
+    }
+    const checked = await recheck?.(subject, presenter);
+    if (checked?.kind === "unavailable") return checked;
+    if (checked?.kind === "refused") {
+      await revokeSession(sid, subject, false);
+      return { kind: "refused", subject, sid };
+    }
+    const claims = checked?.claims ?? null;
     const outcome = await store.rotate({
       sid,
       subject,
@@ -134,6 +213,7 @@ export function createSessions(options: {
       next: nextGeneration(Number.MAX_SAFE_INTEGER),
       graceMs: config.rotationGraceMs,
       denyForMs,
+      ...(claims === null ? {} : { claims }),
     });
     switch (outcome.kind) {
       case "rotated":
@@ -152,7 +232,7 @@ export function createSessions(options: {
       case "revoked":
         return { kind: "revoked", sid };
       case "unknown":
-        return { kind: "expired" };
+        return token.isLegacy ? { kind: "revoked", sid } : { kind: "expired" };
     }
   }
 
@@ -170,7 +250,12 @@ export function createSessions(options: {
   return {
     open,
     refresh,
-    async end({ sid, subject }) {
+    async end(token) {
+      // Nothing but its `jti` keeps a token from before Postern from being adopted.
+      if (token.isLegacy) await endToken(token);
+      await revokeSession(token.sid, token.subject, false);
+    },
+    async discard({ sid, subject }) {
       await revokeSession(sid, subject, false);
     },
     endOwn: (subject, sid) => revokeSession(sid, subject, true),
@@ -178,12 +263,17 @@ export function createSessions(options: {
       const { notAfterMs } = await store.revokeSubject({ subject, denyForMs, rememberForMs });
       revokedHere({ kind: "subject", subject, notAfterMs, untilMs: clock() + denyForMs });
     },
-    async endToken(token) {
-      const untilMs = (token.expiresAtSeconds + 2 * config.clockToleranceSeconds + 1) * 1000;
-      await store.revokeToken({ jti: token.jti, untilMs });
-      revokedHere({ kind: "token", jti: token.jti, untilMs });
+    endToken,
+    async status({ sid, subject, jti, isLegacy }) {
+      const status = await store.tokenStatus({ sid, subject, jti });
+      // The session of an access token from before Postern is nowhere recorded.
+      return status === "unknown" && isLegacy ? "live" : status;
     },
-    status: ({ sid, subject, jti }) => store.tokenStatus({ sid, subject, jti }),
+    async isSpent({ sid, subject, jti, isLegacy }) {
+      if (isLegacy) return await store.tokenStatus({ sid, subject, jti }) === "revoked";
+      const session = await store.readSession(sid);
+      return session === null || session.current.refreshJti !== jti;
+    },
     read: (sid) => store.readSession(sid),
     list: (subject) => store.listSessions(subject),
   };

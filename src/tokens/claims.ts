@@ -13,6 +13,8 @@ export type TokenType = "access" | "refresh";
 /** A token that was verified, with its claims at hand. */
 export interface VerifiedToken {
   readonly type: TokenType;
+  /** Signed by what was there before Postern (`legacy.ts`). */
+  readonly isLegacy: boolean;
   readonly subject: string;
   readonly sid: string;
   readonly jti: string;
@@ -66,6 +68,7 @@ export function checkClaims(
   if (sessionCreatedAtMs === null) return "bad_claims";
   return {
     type: expected,
+    isLegacy: false,
     subject: sub,
     sid,
     jti,

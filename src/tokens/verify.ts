@@ -7,9 +7,11 @@
 import { verify as verifyJwt } from "hono/jwt";
 import QuickLRU from "quick-lru";
 import type { Clock } from "../clock.ts";
+import type { JsonValue } from "../store/port.ts";
 import { checkClaims, hasExpired } from "./claims.ts";
 import type { ClaimRules, TokenFailure, TokenType, VerifiedToken } from "./claims.ts";
 import type { KeyRing, RingKey } from "./key_ring.ts";
+import type { CheckLegacyClaims, LegacyKey } from "./legacy.ts";
 
 /** A token longer than this is refused unread; browsers allow 4 KiB in a cookie. */
 const MAX_TOKEN_LENGTH = 8192;
@@ -45,13 +47,15 @@ export function createTokenVerifier(options: {
   readonly rules: ClaimRules;
   readonly clock: Clock;
   readonly cacheSize?: number;
+  /** For tokens from before Postern. */
+  readonly legacy?: { readonly key: LegacyKey; readonly check: CheckLegacyClaims };
 }): TokenVerifier {
-  const { keys, rules, clock } = options;
+  const { keys, rules, clock, legacy } = options;
   const verified = new QuickLRU<string, VerifiedToken>({ maxSize: options.cacheSize ?? 20_000 });
   // All tokens of one key have the same header, so it is decoded once.
   const keyByHeader = new QuickLRU<string, RingKey>({ maxSize: 64 });
 
-  function keyFor(header: string): RingKey | TokenFailure {
+  function keyFor(header: string): RingKey | LegacyKey | TokenFailure {
     const known = keyByHeader.get(header);
     if (known !== undefined) return known;
     let parsed: unknown;
@@ -62,6 +66,8 @@ export function createTokenVerifier(options: {
     }
     if (typeof parsed !== "object" || parsed === null) return "malformed";
     const { kid, alg } = parsed as { kid?: unknown; alg?: unknown };
+    // Ours always have a `kid`, SimpleJWT's never.
+    if (kid === undefined && legacy !== undefined && alg === legacy.key.alg) return legacy.key;
     const key = typeof kid === "string" ? keys.byKid.get(kid) : undefined;
     // The algorithm is the key's, never the token's (RFC 8725 §3.1).
     if (key === undefined || alg !== key.alg) return "unknown_key";
@@ -78,7 +84,7 @@ export function createTokenVerifier(options: {
     if (header === undefined) return "malformed";
     const key = keyFor(header);
     if (typeof key === "string") return key;
-    let payload: unknown;
+    let payload;
     try {
       payload = await verifyJwt(token, key.verifyKey, {
         alg: key.alg,
@@ -90,7 +96,9 @@ export function createTokenVerifier(options: {
     } catch {
       return "bad_signature";
     }
-    return checkClaims(payload, expected, rules, clock());
+    return legacy !== undefined && key === legacy.key
+      ? await legacy.check(payload as Readonly<Record<string, JsonValue>>, expected, clock())
+      : checkClaims(payload, expected, rules, clock());
   }
 
   async function verifyNew(

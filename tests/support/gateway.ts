@@ -6,13 +6,14 @@
  */
 import { parseConfig } from "../../src/config/load.ts";
 import { createGateway } from "../../src/gateway.ts";
-import { createDemoIdentity } from "../../src/identity/demo.ts";
+import { createIdentitySource } from "../../src/identity/source.ts";
 import type { IdentitySource } from "../../src/identity/port.ts";
 import { connectionOf, createBackground, createDenoTransport } from "../../src/main.ts";
 import type { UpstreamPem } from "../../src/main.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { SessionStore } from "../../src/store/port.ts";
 import type { AuditEvent, EventContext } from "../../src/telemetry/events.ts";
+import { importLegacyKey } from "../../src/tokens/legacy.ts";
 import { generateKeySet, importKeyRing } from "../../src/tokens/key_ring.ts";
 import type { KeyRing } from "../../src/tokens/key_ring.ts";
 import { createTestClock } from "./clock.ts";
@@ -46,6 +47,8 @@ export interface TestGatewayOptions {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly upstream?: string;
   readonly identity?: IdentitySource;
+  /** POSTERN_LEGACY_KEY */
+  readonly legacyKey?: string;
   readonly store?: SessionStore;
   readonly keys?: KeyRing;
   readonly clock?: TestClock;
@@ -82,7 +85,9 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const app = createGateway(config, {
     store,
     keys,
-    identity: options.identity ?? createDemoIdentity(),
+    identity: options.identity ?? createIdentitySource(config.identity, { fetch }),
+    legacyKey: config.tokens.legacy &&
+      await importLegacyKey(config.tokens.legacy, options.legacyKey),
     transport: createDenoTransport(options.pem),
     background,
     clock,

@@ -1,0 +1,149 @@
+/**
+ * Tokens that `djangorestframework-simplejwt` signed before Postern took over.
+ * They name no session, so that one is made up for them: always the same one
+ * for the same token, and as old as the token. Everything that holds for
+ * sessions (rotation, reuse, revocation) then holds for them.
+ *
+ * @module
+ */
+import { compileClaims, toSubject } from "../identity/claims.ts";
+import type { JsonPointer } from "../identity/json_pointer.ts";
+import type { JsonValue } from "../store/port.ts";
+import type { ClaimRules, TokenFailure, TokenType, VerifiedToken } from "./claims.ts";
+import { KeyRingError } from "./key_ring.ts";
+
+/** What the tokens from before look like: SimpleJWT's settings of the same names. */
+export interface LegacyConfig {
+  /** `ALGORITHM` */
+  readonly alg: "HS256" | "RS256" | "ES256";
+  /** `USER_ID_CLAIM` */
+  readonly userIdClaim: string;
+  /** `ISSUER` and `AUDIENCE`; `null` where Django sets none. */
+  readonly issuer: string | null;
+  readonly audience: string | null;
+  /** Claims of Postern's by pointers into the old token. */
+  readonly claims: Readonly<Record<string, JsonPointer>>;
+  /** Django's `/api/token/verify/`, asked once for each old refresh token: its blacklist counts. */
+  readonly verifyUrl: string | null;
+}
+
+/** The key of the tokens from before; it verifies and never signs. */
+export interface LegacyKey {
+  readonly alg: LegacyConfig["alg"];
+  readonly verifyKey: CryptoKey;
+}
+
+const MIN_SECRET_BYTES = 32;
+
+const IMPORT_PARAMS = {
+  ES256: { name: "ECDSA", namedCurve: "P-256" },
+  RS256: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
+} as const;
+
+/**
+ * Imports `POSTERN_LEGACY_KEY`: for HS256 the text of Django's `SIGNING_KEY`
+ * (its `SECRET_KEY`, if not set), else the public key in PEM (RFC 7468 §13).
+ *
+ * @throws {KeyRingError} saying what is wrong, never the key.
+ */
+export async function importLegacyKey(
+  { alg }: LegacyConfig,
+  text: string | undefined,
+): Promise<LegacyKey> {
+  if (text === undefined || text === "") {
+    throw new KeyRingError([
+      `POSTERN_LEGACY_KEY: is required with tokens.legacy; put ${
+        alg === "HS256" ? "Django's SIGNING_KEY (or SECRET_KEY)" : "Django's VERIFYING_KEY (PEM)"
+      } there`,
+    ]);
+  }
+  if (alg === "HS256") {
+    const secret = new TextEncoder().encode(text);
+    if (secret.length < MIN_SECRET_BYTES) {
+      throw new KeyRingError([
+        `POSTERN_LEGACY_KEY: the secret has ${secret.length} bytes and HS256 needs at least ` +
+        `${MIN_SECRET_BYTES}; tokens signed with it can be forged, so let people sign in anew`,
+      ]);
+    }
+    const hmac = { name: "HMAC", hash: "SHA-256" };
+    return {
+      alg,
+      verifyKey: await crypto.subtle.importKey("raw", secret, hmac, false, ["verify"]),
+    };
+  }
+  try {
+    const base64 = /-----BEGIN PUBLIC KEY-----([\s\S]+?)-----END PUBLIC KEY-----/.exec(text)?.[1];
+    const der = Uint8Array.from(
+      atob((base64 ?? "!").replaceAll(/\s/g, "")),
+      (char) => char.charCodeAt(0),
+    );
+    const params = IMPORT_PARAMS[alg];
+    return {
+      alg,
+      verifyKey: await crypto.subtle.importKey("spki", der, params, false, ["verify"]),
+    };
+  } catch {
+    throw new KeyRingError([
+      `POSTERN_LEGACY_KEY: is not a public ${alg} key in PEM ("-----BEGIN PUBLIC KEY-----")`,
+    ]);
+  }
+}
+
+/** Reads the claims of an old token whose signature is good; its expiry is looked at elsewhere. */
+export type CheckLegacyClaims = (
+  payload: Readonly<Record<string, JsonValue>>,
+  expected: TokenType,
+  nowMs: number,
+) => Promise<VerifiedToken | TokenFailure>;
+
+/** Prepares {@link CheckLegacyClaims}. */
+export function createLegacyCheck(
+  config: LegacyConfig,
+  rules: Pick<ClaimRules, "clockToleranceSeconds">,
+): CheckLegacyClaims {
+  const readClaims = compileClaims(config.claims);
+
+  return async function checkLegacyClaims(payload, expected, nowMs) {
+    const { jti, iat, exp, token_type: type, iss, aud } = payload;
+    if (type !== expected) return "wrong_type";
+    if (config.issuer !== null && iss !== config.issuer) return "bad_claims";
+    if (config.audience !== null && aud !== config.audience) return "bad_claims";
+    const subject = toSubject(payload[config.userIdClaim]);
+    if (subject === null || typeof jti !== "string" || jti === "") return "bad_claims";
+    if (!isTime(iat) || !isTime(exp)) return "bad_claims";
+    if (iat > nowMs / 1000 + rules.clockToleranceSeconds) return "not_yet_valid";
+    const claims = readClaims(payload);
+    const { scope } = claims;
+    const sessionCreatedAtMs = Math.floor(iat) * 1000;
+    return {
+      type: expected,
+      isLegacy: true,
+      subject,
+      sid: await sessionOf(jti, sessionCreatedAtMs),
+      jti,
+      issuedAtSeconds: iat,
+      expiresAtSeconds: exp,
+      sessionCreatedAtMs,
+      scope: typeof scope === "string" ? scope : "",
+      claims,
+    };
+  };
+}
+
+/** A UUIDv7 (RFC 9562 §5.7) with the token's birth in its head and the token's `jti` in its tail. */
+async function sessionOf(jti: string, bornAtMs: number): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`legacy\n${jti}`));
+  const tail = new Uint8Array(digest).toHex();
+  const head = bornAtMs.toString(16).padStart(12, "0");
+  return [
+    head.slice(0, 8),
+    head.slice(8, 12),
+    `7${tail.slice(0, 3)}`,
+    `a${tail.slice(3, 6)}`,
+    tail.slice(6, 18),
+  ].join("-");
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value > 0;
+}
