@@ -1,0 +1,130 @@
+/**
+ * What many clients did to token families, and whether it could have happened
+ * one after the other: the checker of the linearizability test.
+ *
+ * @module
+ */
+
+/** One exchange of a refresh token, as its client saw it. */
+export interface Refresh {
+  readonly kind: "refresh";
+  readonly sid: string;
+  /** `jti` of the refresh token that was presented. */
+  readonly presented: string;
+  readonly beganAtMs: number;
+  readonly endedAtMs: number;
+  /** `lost`: no answer came, so it may have happened or not. `later`: 503, nothing was decided. */
+  readonly result:
+    | { readonly kind: "rotated"; readonly successor: string; readonly accessJti: string }
+    | { readonly kind: "refused" | "lost" | "later" };
+}
+
+/** The end of a session, acknowledged: by sign-out, or because reuse was told. */
+export interface End {
+  readonly kind: "end";
+  readonly sid: string;
+  readonly beganAtMs: number;
+  readonly endedAtMs: number;
+}
+
+/** An access token on a protected route. */
+export interface Use {
+  readonly kind: "use";
+  readonly sid: string;
+  readonly beganAtMs: number;
+  readonly endedAtMs: number;
+  readonly admitted: boolean;
+}
+
+/** One entry of a history. */
+export type Happening = Refresh | End | Use;
+
+/** What the clients promise to have done. */
+export interface Rules {
+  /** Sessions whose clients did nothing wrong: they retried at once and never came back late. */
+  readonly honest: ReadonlySet<string>;
+  /** Within which a revocation must be known everywhere. */
+  readonly boundMs: number;
+}
+
+/** Everything in a history that must not be, in words; empty when it holds. */
+export function violations(history: readonly Happening[], rules: Rules): string[] {
+  const found: string[] = [];
+  for (const [sid, happenings] of Map.groupBy(history, ({ sid }) => sid)) {
+    found.push(...forks(sid, happenings), ...revivals(sid, happenings, rules));
+    if (rules.honest.has(sid)) found.push(...strandings(sid, happenings));
+  }
+  return found;
+}
+
+/** A family is a chain: one successor for each token, one predecessor for each successor. */
+function forks(sid: string, happenings: readonly Happening[]): string[] {
+  const found: string[] = [];
+  const successors = new Map<string, string>();
+  const predecessors = new Map<string, string>();
+  const accesses = new Map<string, string>();
+  for (const happening of happenings) {
+    if (happening.kind !== "refresh" || happening.result.kind !== "rotated") continue;
+    const { presented, result: { successor, accessJti } } = happening;
+    const known = successors.get(presented);
+    if (known !== undefined && known !== successor) {
+      found.push(`${sid}: ${presented} has two successors, ${known} and ${successor}`);
+    }
+    successors.set(presented, successor);
+    const before = predecessors.get(successor);
+    if (before !== undefined && before !== presented) {
+      found.push(`${sid}: ${successor} follows two tokens, ${before} and ${presented}`);
+    }
+    predecessors.set(successor, presented);
+    const access = accesses.get(successor);
+    if (access !== undefined && access !== accessJti) {
+      found.push(`${sid}: ${successor} came with two access tokens`);
+    }
+    accesses.set(successor, accessJti);
+  }
+  for (const start of successors.keys()) {
+    let token: string | undefined = successors.get(start);
+    for (let steps = 0; token !== undefined; steps++) {
+      if (token === start || steps > successors.size) {
+        found.push(`${sid}: the family goes round in a circle`);
+        return found;
+      }
+      token = successors.get(token);
+    }
+  }
+  return found;
+}
+
+/** What has ended stays so. */
+function revivals(sid: string, happenings: readonly Happening[], { boundMs }: Rules): string[] {
+  const ends = happenings.filter(({ kind }) => kind === "end");
+  if (ends.length === 0) return [];
+  const endedAtMs = Math.min(...ends.map((end) => end.endedAtMs));
+  return happenings.flatMap((happening) => {
+    if (
+      happening.kind === "refresh" && happening.result.kind === "rotated" &&
+      happening.beganAtMs > endedAtMs
+    ) {
+      return [`${sid}: rotated ${happening.beganAtMs - endedAtMs} ms after its end`];
+    }
+    if (
+      happening.kind === "use" && happening.admitted && happening.beganAtMs > endedAtMs + boundMs
+    ) {
+      return [`${sid}: admitted ${happening.beganAtMs - endedAtMs} ms after its end`];
+    }
+    return [];
+  });
+}
+
+/** Nobody who did nothing wrong is sent away. */
+function strandings(sid: string, happenings: readonly Happening[]): string[] {
+  return happenings.flatMap((happening) => {
+    if (happening.kind === "refresh" && happening.result.kind === "refused") {
+      return [`${sid}: an honest client was refused with ${happening.presented}`];
+    }
+    if (happening.kind === "use" && !happening.admitted) {
+      return [`${sid}: an honest client was turned away`];
+    }
+    return happening.kind === "end" ? [`${sid}: an honest client's session was ended`] : [];
+  });
+}
