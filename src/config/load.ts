@@ -71,7 +71,7 @@ export async function loadConfig(options: {
  * @throws {ConfigError} naming every mistake.
  */
 export function parseConfig(value: unknown, mode: Mode): GatewayConfig {
-  const parsed = configSchema.safeParse(value);
+  const parsed = configSchema.safeParse(value, { reportInput: true });
   if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap(describeIssue));
   const problems = [...danglingReferences(parsed.data), ...safetyProblems(parsed.data, mode)];
   if (problems.length > 0) throw new ConfigError(problems);
@@ -137,6 +137,12 @@ function describeIssue(issue: z.core.$ZodIssue): string[] {
       return [
         `${path}: must be ${issue.values.map((value) => JSON.stringify(value)).join(" or ")}`,
       ];
+    case "invalid_union": {
+      // Of a union told apart by one member, zod says what that member may be.
+      const known = [...issue.message.matchAll(/'([^']+)'/g)].map(([, name]) => `"${name}"`);
+      if (issue.input === undefined) return [`${path}: is required`];
+      return [`${path}: ${known.length > 0 ? `must be ${known.join(" or ")}` : issue.message}`];
+    }
     default:
       return [`${path}: ${issue.message}`];
   }

@@ -1,6 +1,7 @@
 import { createMemoryStore } from "../../src/store/memory.ts";
 import { createTestClock } from "../support/clock.ts";
 import { describeStore, type StoreHarness } from "./contract.ts";
+import { checkModel } from "./model.ts";
 
 function createMemoryHarness(): Promise<StoreHarness> {
   const clock = createTestClock();
@@ -15,3 +16,7 @@ function createMemoryHarness(): Promise<StoreHarness> {
 }
 
 describeStore("memory store", createMemoryHarness);
+
+Deno.test("memory store: random histories go as the model of a session says", async () => {
+  await checkModel(createMemoryHarness, 200);
+});

@@ -4,6 +4,7 @@ import { StoreRejectedError, StoreUnavailableError } from "../../src/store/port.
 import { createUpstashStore } from "../../src/store/upstash.ts";
 import { report } from "../support/report.ts";
 import { describeStore } from "./contract.ts";
+import { checkModel } from "./model.ts";
 import { DENY_FOR_MS, openSession, REMEMBER_FOR_MS, rotationOf } from "./fixtures.ts";
 import { createUpstashHarness, layUpstashGround, type UpstashHarness } from "./upstash_harness.ts";
 
@@ -284,4 +285,8 @@ test("everything is there again after Redis was killed", async ({ store, clock }
   }
   const { entries } = await store.revocationsSince(null);
   assert.deepEqual(entries.map((entry) => entry.kind === "token" && entry.jti), ["x"]);
+});
+
+Deno.test("upstash store: random histories go as the model of a session says", async () => {
+  await checkModel(() => createUpstashHarness(ground), 30);
 });

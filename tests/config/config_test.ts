@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { ConfigError, loadConfig, parseConfig } from "../../src/config/load.ts";
+import type { Mode } from "../../src/config/load.ts";
+import { configJsonSchema } from "../../src/config/json_schema.ts";
+
+const GOOD = {
+  origin: "https://app.example.com",
+  identity: { kind: "upstream", url: "http://127.0.0.1:8000/api/login", subject: "/user/id" },
+  upstreams: { app: { targets: ["http://127.0.0.1:8000"] } },
+  routes: [{ path: "/*", upstream: "app" }],
+};
+
+function problems(changes: Record<string, unknown>, mode: Mode = "production"): readonly string[] {
+  try {
+    parseConfig({ ...GOOD, ...changes }, mode);
+    return [];
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems;
+  }
+}
+
+Deno.test("the example of the design is a configuration, and defaults are the design's", () => {
+  const config = parseConfig({
+    origin: "https://app.example.com",
+    identity: {
+      kind: "upstream",
+      url: "http://127.0.0.1:8000/api/login",
+      subject: "/user/id",
+      claims: { scope: "/user/permissions" },
+    },
+    tokens: {
+      accessTtl: "30m",
+      refreshTtl: "30d",
+      sessionMaxAge: "90d",
+      rotationGrace: "10s",
+      clockTolerance: "5s",
+    },
+    store: { kind: "upstash" },
+    revocation: { pollInterval: "2s", maxStaleness: "5s" },
+    upstreams: { app: { targets: ["http://127.0.0.1:8000"], timeout: "30s", assertion: true } },
+    routes: [
+      { path: "/static/*", upstream: "app", auth: "none" },
+      {
+        path: "/api/admin/*",
+        upstream: "app",
+        require: { scope: ["admin"] },
+        revocation: "strict",
+      },
+      { path: "/*", upstream: "app", auth: "required" },
+    ],
+  }, "production");
+  const defaults = parseConfig(GOOD, "production");
+  assert.deepEqual(defaults.tokens, config.tokens);
+  assert.deepEqual(defaults.revocation, config.revocation);
+  assert.deepEqual(defaults.paths, { auth: "/auth", token: "/api/token" });
+  assert.equal(defaults.throttle.perUser, 10);
+  assert.equal(defaults.throttle.perAddress, 100);
+  assert.equal(defaults.throttle.windowMs, 15 * 60_000);
+  assert.equal(config.upstreams.get("app")?.assertion?.alg, "ES256");
+  assert.equal(config.upstreams.get("app")?.assertion?.ttlSeconds, 60);
+});
+
+Deno.test("every mistake is one line with the path to it", () => {
+  const cases: readonly (readonly [Record<string, unknown>, readonly string[]])[] = [
+    [
+      {
+        routes: [{ path: "/", upstream: "app" }, { path: "/a", upstream: "app" }, {
+          path: "/*",
+          upstream: "ap",
+        }],
+      },
+      ['routes[2].upstream: there is no upstream "ap"; known: app'],
+    ],
+    [{ orgin: "x" }, ["orgin: unknown setting"]],
+    [{ origin: undefined }, ["origin: is required (string)"]],
+    [{ tokens: { accessTtl: 30 } }, ["tokens.accessTtl: must be a string"]],
+    [{ tokens: { accessTtl: "30" } }, [
+      'tokens.accessTtl: must be a duration with a unit, such as "30s" or "15m"',
+    ]],
+    [{ tokens: { accessTtl: "400d" } }, ["tokens.accessTtl: must be at least 1s and at most 1d"]],
+    [{ store: { kind: "redis" } }, ['store.kind: must be "sqlite" or "upstash" or "memory"']],
+    [
+      { trustedProxies: ["everybody"] },
+      ['trustedProxies[0]: must be an address or CIDR block, such as "10.0.0.0/8"'],
+    ],
+    [{ routes: [{ path: "a", upstream: "app" }] }, ['routes[0].path: must start with "/"']],
+    [
+      { routes: [{ path: "/*", upstream: "app", auth: "none", revocation: "strict" }] },
+      ['routes[0].revocation: has no meaning on a route with auth "none"; remove one of them'],
+    ],
+    [{ pages: { color: "red" } }, ['pages.color: must be a colour such as "#1f6f54"']],
+    [{ pages: { language: "fr" } }, [
+      "pages.language: there are texts for en, de; add others in pages.texts",
+    ]],
+  ];
+  for (const [changes, expected] of cases) {
+    assert.deepEqual(problems(changes), expected);
+  }
+});
+
+Deno.test("several mistakes are all told at once", () => {
+  assert.equal(problems({ orgin: "x", tokens: { accessTtl: "x", refreshTtl: "y" } }).length, 3);
+});
+
+Deno.test("guarantee 9: unsafe settings are refused by name, with what to put there", () => {
+  const cases: readonly (readonly [Record<string, unknown>, RegExp])[] = [
+    [{ origin: "http://app.example.com" }, /^origin: .*put the public https origin there/],
+    [{ identity: { kind: "demo" } }, /^identity\.kind: .*use "upstream"/],
+    [{ store: { kind: "memory" } }, /^store\.kind: .*use "sqlite" or "upstash"/],
+    [{ revocation: { pollInterval: "5s", maxStaleness: "5s" } }, /^revocation\.pollInterval: /],
+    [{ tokens: { accessTtl: "1h", refreshTtl: "10m" } }, /^tokens\.accessTtl: /],
+  ];
+  for (const [changes, message] of cases) {
+    const [line = ""] = problems(changes);
+    assert.match(line, message);
+  }
+  assert.deepEqual(problems({ origin: "http://localhost:8787" }), []);
+  assert.deepEqual(problems({ identity: { kind: "demo" }, store: { kind: "memory" } }, "dev"), []);
+  assert.equal(
+    problems({ origin: "http://app.example.com" }, "dev").length,
+    1,
+    "dev is no excuse for http",
+  );
+});
+
+Deno.test("the configuration comes from a file, from the JSON itself, or is the demo", async () => {
+  const files: Record<string, string> = {
+    "postern.json": JSON.stringify(GOOD),
+    "broken.json": "{",
+  };
+  const load = (env: Record<string, string>, mode: Mode = "production", all = files) =>
+    loadConfig({ env, mode, readTextFile: (path) => Promise.resolve(all[path] ?? null) });
+  assert.equal((await load({})).origin, GOOD.origin);
+  assert.equal((await load({ POSTERN_CONFIG: JSON.stringify(GOOD) })).origin, GOOD.origin);
+  assert.equal((await load({}, "dev", {})).identity.kind, "demo");
+  await assert.rejects(
+    load({}, "production", {}),
+    /POSTERN_CONFIG: there is no file "postern.json"/,
+  );
+  await assert.rejects(load({ POSTERN_CONFIG: "no.json" }, "dev"), /there is no file "no.json"/);
+  await assert.rejects(load({ POSTERN_CONFIG: "broken.json" }), /broken.json: not valid JSON/);
+});
+
+Deno.test("the JSON Schema for editors knows every setting", () => {
+  const schema = JSON.stringify(configJsonSchema());
+  for (
+    const name of [
+      "origin",
+      "rotationGrace",
+      "maxStaleness",
+      "trustedProxies",
+      "stripPrefix",
+      "recheck",
+      "legacy",
+      "pages",
+    ]
+  ) {
+    assert.ok(schema.includes(`"${name}"`), name);
+  }
+});

@@ -1,0 +1,307 @@
+/**
+ * Postern as people run it: the commands of the README, started for real.
+ */
+import assert from "node:assert/strict";
+import { generateKeySet, importKeyRing } from "../../src/tokens/key_ring.ts";
+import { PEOPLE, startBackend } from "../support/backend.ts";
+import {
+  denoHarness,
+  type GatewayProcess,
+  runToEnd,
+  startGatewayProcess,
+} from "../support/gateway_process.ts";
+import { freePort } from "../support/ports.ts";
+import { report } from "../support/report.ts";
+import { until } from "../support/until.ts";
+
+function test(name: string, fn: () => Promise<void>): void {
+  // A killed process leaves half-open connections behind in the client's pool.
+  Deno.test({ name, fn, sanitizeResources: false, sanitizeOps: false });
+}
+
+async function shell(command: string, cwd = "/tmp"): Promise<string> {
+  const { stdout, stderr } = await new Deno.Command("sh", { args: ["-c", command], cwd }).output();
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+/** Starts `dev` without any configuration, in a folder of its own. */
+async function withDev(
+  env: Record<string, string>,
+  act: (gateway: GatewayProcess, folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "postern-dev-" });
+  const gateway = await startGatewayProcess({
+    command: "dev",
+    config: {},
+    cwd: folder,
+    env: { POSTERN_CONFIG: "", POSTERN_KEYS: "", ...env },
+  });
+  try {
+    await act(gateway, folder);
+  } finally {
+    await gateway.stop();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+test("dev: the three curl lines that it prints work when pasted", async () => {
+  await withDev({}, async (gateway, folder) => {
+    const lines = gateway.logs().match(/^ {2}curl .*$/gm) ?? [];
+    assert.equal(lines.length, 3, gateway.logs());
+    const jar = `${folder}/jar`;
+    const [open = "", signIn = "", hello = ""] = lines.map((line) =>
+      `${line.trim().replaceAll("/tmp/postern.jar", jar)} -sS -w '\\n%{http_code}'`
+    );
+    assert.match(await shell(open), /demo upstream[\s\S]*200$/);
+    assert.match(await shell(signIn), /"subject":"demo"[\s\S]*200$/);
+    const answer = await shell(hello);
+    assert.match(answer, /"x-auth-subject":"demo"[\s\S]*200$/);
+    assert.doesNotMatch(answer, /postern-access|"cookie"|"authorization"/);
+    assert.match(await shell(`curl -sS ${gateway.url}/hello`), /token_missing/);
+
+    const page = await fetch(`http://127.0.0.1:${gateway.port}/`, {
+      headers: { accept: "text/html" },
+      redirect: "manual",
+    });
+    assert.equal(page.status, 302);
+    const keys = await Deno.stat(`${folder}/.postern/keys.json`);
+    assert.equal((keys.mode ?? 0) & 0o077, 0, "nobody else can read the keys");
+  });
+});
+
+test("dev: POSTERN_UPSTREAM puts the gateway in front of that backend", async () => {
+  const backend = startBackend();
+  await withDev({ POSTERN_UPSTREAM: backend.url }, async (gateway, folder) => {
+    const lines = gateway.logs().match(/^ {2}curl .*$/gm) ?? [];
+    const outputs: string[] = [];
+    for (const line of lines) {
+      outputs.push(
+        await shell(`${line.trim().replaceAll("/tmp/postern.jar", `${folder}/jar`)} -sS`),
+      );
+    }
+    assert.match(outputs[0] ?? "", /token_missing/);
+    assert.match(outputs[2] ?? "", /"x-auth-subject":"demo"/);
+    assert.equal(backend.seen.at(-1)?.headers.get("x-auth-subject"), "demo");
+  });
+  await backend.stop();
+});
+
+test("start refuses what is unsafe or wrong, one line each, and exits with 1", async () => {
+  const keys = JSON.stringify(await generateKeySet());
+  const good = {
+    origin: "https://app.example.com",
+    identity: { kind: "upstream", url: "http://127.0.0.1:1/login", subject: "/id" },
+    upstreams: { app: { targets: ["http://127.0.0.1:1"] } },
+    routes: [{ path: "/*", upstream: "app" }],
+  };
+  const short = { keys: [{ kty: "oct", alg: "HS256", kid: "a", k: "c2hvcnQ" }] };
+  const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
+    [{ POSTERN_CONFIG: "" }, /POSTERN_CONFIG: there is no file "postern\.json"/],
+    [{ POSTERN_CONFIG: "{" }, /POSTERN_CONFIG: not valid JSON/],
+    [{ POSTERN_KEYS: "" }, /POSTERN_KEYS: is required/],
+    [
+      { POSTERN_KEYS: JSON.stringify(short) },
+      /POSTERN_KEYS\.keys\[0\]\.k: the secret has \d+ bits/,
+    ],
+    [
+      { POSTERN_CONFIG: JSON.stringify({ ...good, origin: "http://app.example.com" }) },
+      /origin: .* would send tokens over plain http/,
+    ],
+    [
+      { POSTERN_CONFIG: JSON.stringify({ ...good, identity: { kind: "demo" } }) },
+      /identity\.kind: "demo" has a published password/,
+    ],
+    [
+      { POSTERN_CONFIG: JSON.stringify({ ...good, store: { kind: "memory" } }) },
+      /store\.kind: "memory" forgets the blacklist/,
+    ],
+    [
+      { POSTERN_CONFIG: JSON.stringify({ ...good, store: { kind: "upstash" } }) },
+      /UPSTASH_REDIS_REST_URL: is required/,
+    ],
+    [{ POSTERN_PORT: "http" }, /POSTERN_PORT: "http" is not a port number/],
+  ];
+  for (const [env, message] of cases) {
+    const { code, output } = await runToEnd(["start"], {
+      POSTERN_CONFIG: JSON.stringify(good),
+      POSTERN_KEYS: keys,
+      POSTERN_PORT: String(freePort()),
+      ...env,
+    });
+    assert.equal(code, 1, output);
+    assert.match(output, message);
+    assert.doesNotMatch(output, /\n\s+at .*:\d+:\d+/, "a stack trace");
+  }
+});
+
+test("keys prints a set that start takes; schema prints a JSON Schema", async () => {
+  const keys = await runToEnd(["keys"], {});
+  assert.equal(keys.code, 0);
+  const ring = await importKeyRing(keys.output.trim());
+  assert.equal(ring.publicJwks.keys.length, 2);
+  const schema = await runToEnd(["schema"], {});
+  assert.equal(JSON.parse(schema.output).type, "object");
+  assert.equal((await runToEnd(["frobnicate"], {})).code, 2);
+});
+
+async function production(backend: string, extra: Record<string, unknown> = {}) {
+  const store = await denoHarness.store();
+  const gateway = await startGatewayProcess({
+    config: {
+      identity: { kind: "upstream", url: `${backend}/login`, subject: "/user/id" },
+      store: store.config,
+      upstreams: { app: { targets: [backend] } },
+      routes: [{ path: "/*", upstream: "app" }],
+      ...extra,
+    },
+  });
+  return { gateway, store };
+}
+
+async function post(gateway: GatewayProcess, path: string, body: Record<string, string>) {
+  const response = await fetch(`http://127.0.0.1:${gateway.port}${path}`, {
+    method: "POST",
+    body: new URLSearchParams(body),
+  });
+  const text = await response.text();
+  return { status: response.status, body: text === "" ? null : JSON.parse(text) };
+}
+
+const ADA = { username: "ada", password: PEOPLE.ada.password };
+
+async function get(gateway: GatewayProcess, access: string): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${gateway.port}/api`, {
+    headers: { authorization: `Bearer ${access}` },
+  });
+  await response.body?.cancel();
+  return response.status;
+}
+
+test("SIGTERM: requests under way finish, new ones are refused, the exit code is 0", async () => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => release = resolve);
+  const inner = startBackend();
+  const backend = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    const url = new URL(request.url);
+    if (url.pathname === "/slow") {
+      await held;
+      return new Response("finished");
+    }
+    return await fetch(inner.url + url.pathname, {
+      method: request.method,
+      body: request.body === null ? null : await request.text(),
+    });
+  });
+  const { gateway, store } = await production(`http://127.0.0.1:${backend.addr.port}`);
+  const { body } = await post(gateway, "/api/token/", ADA);
+  const slow = fetch(`http://127.0.0.1:${gateway.port}/slow`, {
+    headers: { authorization: `Bearer ${body.access}` },
+  }).then((response) => response.text());
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const stopped = gateway.stop();
+  await until(async () => {
+    try {
+      await Deno.connect({ hostname: "127.0.0.1", port: gateway.port }).then((c) => c.close());
+      return false;
+    } catch {
+      return true;
+    }
+  }, "no new connections");
+  release();
+  assert.equal(await slow, "finished");
+  assert.equal(await stopped, 0);
+  await store.stop();
+  await backend.shutdown();
+  await inner.stop();
+});
+
+test("guarantee 8: sessions and the blacklist survive kill -9", async () => {
+  const backend = startBackend();
+  const { gateway, store } = await production(backend.url);
+  const kept = (await post(gateway, "/api/token/", ADA)).body;
+  const ended = (await post(gateway, "/api/token/", ADA)).body;
+  assert.equal((await post(gateway, "/auth/revoke", { token: ended.refresh })).status, 200);
+  await gateway.kill();
+  await gateway.restart();
+  assert.equal(await get(gateway, kept.access), 200);
+  assert.equal(await get(gateway, ended.access), 401);
+  assert.equal((await post(gateway, "/api/token/refresh/", ended)).status, 401);
+  assert.equal((await post(gateway, "/api/token/refresh/", kept)).status, 200);
+  await gateway.stop();
+  await store.stop();
+  await backend.stop();
+});
+
+test("guarantee 2: killed between rotation and answer, the client asks again and stays signed in", async () => {
+  const backend = startBackend();
+  const { gateway, store } = await production(backend.url);
+  const outcomes = { lost: 0, answered: 0 };
+  for (let trial = 0; trial < 8; trial++) {
+    const { body } = await post(gateway, "/api/token/", ADA);
+    const asked = post(gateway, "/api/token/refresh/", body).catch(() => null);
+    // Somewhere between the arrival of the request and the reading of the answer.
+    await new Promise((resolve) => setTimeout(resolve, trial));
+    await gateway.kill();
+    const answered = await asked;
+    outcomes[answered === null ? "lost" : "answered"]++;
+    await gateway.restart();
+    const again = await post(gateway, "/api/token/refresh/", body);
+    assert.equal(again.status, 200, "the old refresh token still answers");
+    if (answered !== null) assert.equal(again.body.refresh, answered.body.refresh);
+    assert.equal((await post(gateway, "/api/token/refresh/", again.body)).status, 200);
+  }
+  report(
+    `8 gateways killed in the middle of a rotation: ${outcomes.lost} answers lost, nobody signed out`,
+  );
+  await gateway.stop();
+  await store.stop();
+  await backend.stop();
+});
+
+test("guarantee 2: fifty refreshes of one token at once have one successor", async () => {
+  const backend = startBackend();
+  const { gateway, store } = await production(backend.url);
+  const { body } = await post(gateway, "/api/token/", ADA);
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, () => post(gateway, "/api/token/refresh/", body)),
+  );
+  const successors = new Set(answers.map((answer) => JSON.stringify(answer.body)));
+  report(`50 concurrent refreshes of one token: ${successors.size} distinct successor`);
+  assert.equal(successors.size, 1);
+  await gateway.stop();
+  await store.stop();
+  await backend.stop();
+});
+
+test("guarantee 3: the store's file holds no token, password or key", async () => {
+  const backend = startBackend();
+  const { gateway, store } = await production(backend.url);
+  const first = (await post(gateway, "/api/token/", ADA)).body;
+  const second = (await post(gateway, "/api/token/refresh/", first)).body;
+  await post(gateway, "/api/token/", { username: "ada", password: "a wrong password" });
+  const login = await fetch(`http://127.0.0.1:${gateway.port}/auth/login`, {
+    method: "POST",
+    body: new URLSearchParams(ADA),
+  });
+  const { csrfToken } = await login.json();
+  const folder = String(store.config["path"]).replace(/[^/]+$/, "");
+  let dump = "";
+  for await (const { name } of Deno.readDir(folder)) {
+    dump += new TextDecoder("latin1").decode(await Deno.readFile(folder + name));
+  }
+  assert.ok(dump.includes("u-1"), "it is the store");
+  const secrets = [
+    ...[first, second].flatMap(({ access, refresh }) => [access, refresh]),
+    ...[first, second].flatMap(({ access, refresh }) =>
+      [access, refresh].map((t) => t.split(".")[2])
+    ),
+    PEOPLE.ada.password,
+    "a wrong password",
+    csrfToken,
+    csrfToken.slice(3),
+  ];
+  for (const secret of secrets) assert.ok(!dump.includes(secret), secret);
+  await gateway.stop();
+  await store.stop();
+  await backend.stop();
+});

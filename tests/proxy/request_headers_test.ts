@@ -1,0 +1,76 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { createClientResolver } from "../../src/proxy/client.ts";
+import {
+  createRequestHeaderFilter,
+  foldHeaderName,
+  headerValue,
+} from "../../src/proxy/request_headers.ts";
+
+const staysBehind = createRequestHeaderFilter(["X-Auth-Email", "X-Tenant"]);
+
+Deno.test("every spelling that a backend may fold into an identity header stays behind", () => {
+  const names = [
+    "x-auth-subject",
+    "x-auth-session",
+    "x-auth-scope",
+    "x-auth-assertion",
+    "x-auth-email",
+    "x-tenant",
+    "x-forwarded-for",
+    "forwarded",
+  ];
+  const spelled = fc.constantFrom(...names).chain((name) =>
+    fc.array(fc.tuple(fc.boolean(), fc.constantFrom("-", "_", ".")), {
+      minLength: name.length,
+      maxLength: name.length,
+    })
+      .map((choices) =>
+        [...name].map((char, index) => {
+          const [upper, separator] = choices[index] ?? [false, "-"];
+          return char === "-" ? separator : upper ? char.toUpperCase() : char;
+        }).join("")
+      )
+  );
+  fc.assert(fc.property(spelled, (name) => assert.equal(staysBehind(name), true, name)), {
+    numRuns: 2_000,
+    seed: 4,
+  });
+});
+
+Deno.test("folding is what CGI and its heirs do, and nothing that differs after it collides", () => {
+  fc.assert(
+    fc.property(fc.string({ maxLength: 20 }), fc.string({ maxLength: 20 }), (a, b) => {
+      const cgi = (name: string) => name.toUpperCase().replace(/[-.]/g, "_");
+      if (foldHeaderName(a) === foldHeaderName(b)) assert.equal(cgi(a), cgi(b));
+    }),
+    { numRuns: 2_000, seed: 5 },
+  );
+  for (const name of ["x-auth", "x-authority", "accept", "x-custom", "x-auth-subjects"]) {
+    assert.equal(staysBehind(name), false, name);
+  }
+});
+
+Deno.test("a claim never breaks out of its header", () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 2 }), (value) => {
+      const text = headerValue(value as never);
+      assert.match(text, /^[\x20-\x7e]*$/);
+      assert.equal(new Headers({ "x-auth-claim": text }).get("x-auth-claim"), text);
+    }),
+    { numRuns: 2_000, seed: 6 },
+  );
+});
+
+Deno.test("the client's address is believed from trusted proxies only, read from the right", () => {
+  const resolve = createClientResolver(["10.0.0.0/8", "2001:db8::/32"]);
+  const address = (forwarded: string | null, peer: string) =>
+    resolve({ get: (name) => name === "x-forwarded-for" ? forwarded : null }, peer).address;
+  assert.equal(address("1.1.1.1", "203.0.113.9"), "203.0.113.9", "an untrusted peer");
+  assert.equal(address("1.1.1.1, 203.0.113.9", "10.0.0.1"), "203.0.113.9");
+  assert.equal(address("1.1.1.1, 203.0.113.9, 10.0.0.2", "10.0.0.1"), "203.0.113.9");
+  assert.equal(address("spoofed, 10.0.0.2", "10.0.0.1"), "10.0.0.2");
+  assert.equal(address(null, "10.0.0.1"), "10.0.0.1");
+  assert.equal(address("[2001:db8::1]:443, 203.0.113.9:1234", "2001:db8::7"), "203.0.113.9");
+  assert.equal(address("1.1.1.1", "::ffff:10.0.0.1"), "1.1.1.1", "IPv4 in IPv6");
+});
