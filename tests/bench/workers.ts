@@ -24,14 +24,40 @@ const BARE = `export default {
 };
 `;
 
+/** What the wire contract costs in this runtime before anybody has looked at a token. */
+const FLOOR = `export default {
+  async fetch(request, { UPSTREAM }) {
+    const { pathname, search } = new URL(request.url);
+    const headers = [...request.headers].filter(([name]) => name !== "authorization");
+    for (let i = 0; i < 10; i++) headers.push(["x-added-" + i, "a value"]);
+    const answer = await fetch(UPSTREAM + pathname + search, {
+      method: request.method,
+      headers,
+      body: request.body,
+      redirect: "manual",
+      cache: "no-store",
+      signal: AbortSignal.timeout(30_000),
+    });
+    return new Response(answer.body, {
+      status: answer.status,
+      headers: [...answer.headers, ["via", "1.1 floor"]],
+    });
+  },
+};
+`;
+
 const ground = await layGround();
 const upstream = ground.upstream.url.slice(0, -1);
 const command = await workerdPath();
 const keys = await keySet("ES256");
 const [token = ""] = await mintTokens(keys, 1);
 const headers = { authorization: `Bearer ${token}` };
-const bareFolder = await Deno.makeTempDir({ dir: ground.folder });
-await Deno.writeTextFile(`${bareFolder}/worker.js`, BARE);
+const folderOf = async (code: string) => {
+  const folder = await Deno.makeTempDir({ dir: ground.folder });
+  await Deno.writeTextFile(`${folder}/worker.js`, code);
+  return folder;
+};
+const [bareFolder, floorFolder] = [await folderOf(BARE), await folderOf(FLOOR)];
 const bundle = await bundleWorker();
 
 async function serve(
@@ -80,7 +106,13 @@ try {
     `from starting workerd to the first answer: bare ${bareMs.toFixed(0)} ms, ` +
       `Postern ${posternMs.toFixed(0)} ms\n`,
   );
-  contenders.push(await startBare(), await startPostern());
+  contenders.push(
+    await startBare(),
+    await serve("a Worker that adds ten headers and a time limit", floorFolder, {
+      UPSTREAM: upstream,
+    }),
+    await startPostern(),
+  );
   await compare(contenders, { rounds: ROUNDS, seconds: SECONDS });
 } finally {
   for (const { running } of contenders) await running.stop();
