@@ -8,7 +8,8 @@ import { createServer } from "node:http";
 import { gzipSync } from "node:zlib";
 import { generateKeySet } from "../../src/tokens/key_ring.ts";
 import { PEOPLE, startBackend } from "../support/backend.ts";
-import type { GatewayProcess } from "../support/gateway_process.ts";
+import { type GatewayProcess, supervise } from "../support/gateway_process.ts";
+import { freePort } from "../support/ports.ts";
 import { rawGet } from "../support/raw_http.ts";
 import { report } from "../support/report.ts";
 import { bundleWorker, startWorkerGateway, workerdHarness } from "../support/workerd.ts";
@@ -153,4 +154,36 @@ Deno.test("a compressed answer crosses workerd with a true label", async () => {
     server.closeAllConnections();
     server.close();
   }
+});
+
+Deno.test({
+  name: "task dev:workers runs the demo under workerd",
+  // wrangler's own children outlive it for a moment.
+  sanitizeResources: false,
+  sanitizeOps: false,
+  async fn() {
+    const port = freePort();
+    const gateway = await supervise({
+      url: `http://localhost:${port}`,
+      port,
+      command: Deno.execPath(),
+      args: ["task", "dev:workers"],
+      env: { POSTERN_PORT: String(port), WRANGLER_SEND_METRICS: "false", CI: "true" },
+      cwd: new URL("../../", import.meta.url).pathname,
+    });
+    try {
+      const url = `http://127.0.0.1:${port}`;
+      const open = await fetch(`${url}/public/x`);
+      assert.match(await open.text(), /demo upstream/);
+      const signedIn = await fetch(`${url}/api/token/`, {
+        method: "POST",
+        body: new URLSearchParams({ username: "demo", password: "postern" }),
+      });
+      const { access } = await signedIn.json();
+      const hello = await fetch(`${url}/hello`, { headers: { authorization: `Bearer ${access}` } });
+      assert.equal((await hello.json()).headers["x-auth-subject"], "demo");
+    } finally {
+      await gateway.stop();
+    }
+  },
 });
