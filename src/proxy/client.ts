@@ -13,6 +13,8 @@ export interface ClientInfo {
   readonly address: string;
   /** The peer of the connection itself. */
   readonly peerAddress: string;
+  /** The way from the client to here, as far as it is believed: addresses, the nearest last. */
+  readonly hops: readonly string[];
   /** Whether the request came in through a trusted proxy, so its forwarding headers count. */
   readonly viaTrustedProxy: boolean;
 }
@@ -43,19 +45,25 @@ export function createClientResolver(trustedProxies: readonly string[]): ClientR
 
   return function clientOf(headers, remoteAddress) {
     if (blocks.length === 0 || !isTrusted(remoteAddress)) {
-      return { address: remoteAddress, peerAddress: remoteAddress, viaTrustedProxy: false };
+      return {
+        address: remoteAddress,
+        peerAddress: remoteAddress,
+        hops: [remoteAddress],
+        viaTrustedProxy: false,
+      };
     }
     // From the right: each hop wrote down the peer it saw. Whatever stands left
     // of the first untrusted address is hearsay.
-    const hops = headers.get("x-forwarded-for")?.split(",") ?? [];
-    let address = remoteAddress;
-    for (let index = hops.length - 1; index >= 0; index--) {
-      const hop = hostOf(hops[index]?.trim() ?? "");
+    const told = headers.get("x-forwarded-for")?.split(",") ?? [];
+    const hops = [remoteAddress];
+    for (let index = told.length - 1; index >= 0; index--) {
+      const hop = hostOf(told[index]?.trim() ?? "");
       if (!ipaddr.isValid(hop)) break;
-      address = hop;
+      hops.unshift(hop);
       if (!isTrusted(hop)) break;
     }
-    return { address, peerAddress: remoteAddress, viaTrustedProxy: true };
+    const [address = remoteAddress] = hops;
+    return { address, peerAddress: remoteAddress, hops, viaTrustedProxy: true };
   };
 }
 

@@ -20,27 +20,30 @@ export function forwardingHeaders(
   const { client, trace } = around;
   const ownProto = origin.slice(0, origin.indexOf(":"));
   const ownHost = headers.get("host") ?? origin.slice(origin.indexOf("//") + 2);
-  let forwardedFor = client.peerAddress;
   let proto = ownProto;
   let host = ownHost;
-  let chain = "";
   if (client.viaTrustedProxy) {
-    const incoming = headers.get("x-forwarded-for");
-    if (incoming !== null) forwardedFor = `${incoming}, ${client.peerAddress}`;
     const incomingProto = headers.get("x-forwarded-proto");
     if (incomingProto === "http" || incomingProto === "https") proto = incomingProto;
     host = headers.get("x-forwarded-host") ?? ownHost;
-    const incomingForwarded = headers.get("forwarded");
-    if (incomingForwarded !== null) chain = `${incomingForwarded}, `;
   }
   return [
-    ["x-forwarded-for", forwardedFor],
+    ["x-forwarded-for", client.hops.join(", ")],
     ["x-forwarded-proto", proto],
     ["x-forwarded-host", host],
-    ["forwarded", `${chain}for=${node(client.peerAddress)};host=${quote(host)};proto=${proto}`],
+    ["forwarded", forwarded(client, host, proto)],
     ["x-request-id", trace.requestId],
     ["traceparent", trace.traceparent],
   ];
+}
+
+/**
+ * Made of the hops that are believed, never of an incoming `Forwarded`: proxies
+ * that write `X-Forwarded-For` let a client's own `Forwarded` through.
+ */
+function forwarded({ hops }: ClientInfo, host: string, proto: string): string {
+  const chain = hops.map((hop) => `for=${node(hop)}`).join(", ");
+  return `${chain};host=${quote(host)};proto=${proto}`;
 }
 
 /** RFC 7239 §6: an IPv6 address is bracketed and quoted. */

@@ -55,7 +55,12 @@ const view = createRevocationView({
 });
 await view.ensureFresh(() => {});
 const trace = traceOf(read, false);
-const client = { address: "127.0.0.1", peerAddress: "127.0.0.1", viaTrustedProxy: false };
+const client = {
+  address: "127.0.0.1",
+  peerAddress: "127.0.0.1",
+  hops: ["127.0.0.1"],
+  viaTrustedProxy: false,
+};
 const watch = createWatch(30_000);
 const request = new Request("http://localhost/");
 const guard = createLeakGuard(ORIGIN);
