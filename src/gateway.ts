@@ -22,7 +22,7 @@ import { operations } from "./http/operations.ts";
 import { OWN_SECURITY_HEADERS } from "./http/problem.ts";
 import { pages } from "./http/pages.ts";
 import { proxied } from "./http/proxied.ts";
-import type { Destination, PreparedUpstream } from "./http/proxied.ts";
+import type { Destination, PreparedUpstream } from "./http/prepared.ts";
 import { createSignInAttempt, createToCookies } from "./http/sign_in_attempt.ts";
 import { jwksEndpoint, tokenStandards } from "./http/standards.ts";
 import { tokenTransport } from "./http/token_transport.ts";

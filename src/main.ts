@@ -14,7 +14,7 @@ import { systemClock } from "./clock.ts";
 import type { GatewayConfig, StoreConfig } from "./config/config.ts";
 import { DEFAULT_PORT } from "./config/demo.ts";
 import { ConfigError, loadConfig } from "./config/load.ts";
-import type { Environment, Mode } from "./config/load.ts";
+import type { Environment, Mode } from "./config/environment.ts";
 import { configJsonSchema } from "./config/json_schema.ts";
 import { createGateway } from "./gateway.ts";
 import type { ConnectionInfo } from "./http/context.ts";

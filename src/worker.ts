@@ -8,7 +8,7 @@ import { systemClock } from "./clock.ts";
 import type { GatewayConfig } from "./config/config.ts";
 import { demoConfigFile } from "./config/demo.ts";
 import { ConfigError, loadConfig } from "./config/load.ts";
-import type { Environment, Mode } from "./config/load.ts";
+import type { Environment, Mode } from "./config/environment.ts";
 import { createGateway } from "./gateway.ts";
 import { problemResponse } from "./http/problem.ts";
 import { createIdentitySource } from "./identity/source.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { DEMO_TARGET } from "../proxy/demo_upstream.ts";
-import type { Environment } from "./load.ts";
+import type { Environment } from "./environment.ts";
 
 /** The port of the demo, and the default of every server start. */
 export const DEFAULT_PORT = 8787;

@@ -9,15 +9,10 @@ import { resolveConfig } from "./config.ts";
 import type { GatewayConfig } from "./config.ts";
 import { demoConfigFile } from "./demo.ts";
 import { configSchema } from "./schema.ts";
+import type { Environment, Mode } from "./environment.ts";
 import type { ConfigFile } from "./schema.ts";
 import { foldHeaderName } from "../proxy/request_headers.ts";
 import { safetyProblems } from "./safety.ts";
-
-/** `dev` allows the demo identity, the memory store and starting without a configuration. */
-export type Mode = "dev" | "production";
-
-/** Environment variables by name. */
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The configuration can not be used. `problems` has one line for each mistake. */
 export class ConfigError extends Error {

@@ -6,7 +6,7 @@
  * @module
  */
 import { durationMs } from "./duration.ts";
-import type { Mode } from "./load.ts";
+import type { Mode } from "./environment.ts";
 import type { ConfigFile } from "./schema.ts";
 
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);

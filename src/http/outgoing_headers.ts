@@ -13,7 +13,7 @@ import type { HeaderFilter } from "../proxy/request_headers.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
 import type { Surroundings } from "./context.ts";
 import type { LeakGuard } from "./leak_guard.ts";
-import type { PreparedUpstream } from "./proxied.ts";
+import type { PreparedUpstream } from "./prepared.ts";
 
 /** Name and value pairs, as `fetch` takes them. */
 export type HeaderPairs = [string, string][];

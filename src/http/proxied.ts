@@ -13,11 +13,9 @@ import type { SimpleJwtVersion } from "../config/config.ts";
 import { parseTarget } from "../policy/path.ts";
 import type { Target } from "../policy/path.ts";
 import type { RouteTable } from "../policy/routes.ts";
-import type { Rewrite } from "../policy/rewrite.ts";
 import type { Connect, ConnectOutcome } from "../proxy/connect.ts";
-import type { Forward, ForwardOutcome } from "../proxy/forward.ts";
+import type { ForwardOutcome } from "../proxy/forward.ts";
 import { applyToHeaders, applyToPairs } from "../proxy/header_rules.ts";
-import type { HeaderRules } from "../proxy/header_rules.ts";
 import { readHeaders } from "../proxy/incoming_headers.ts";
 import type { HeaderReader, IncomingHeaders } from "../proxy/incoming_headers.ts";
 import { isEventStream, tethered } from "../proxy/tethered.ts";
@@ -25,15 +23,14 @@ import { isWebSocketUpgrade } from "../proxy/web_socket.ts";
 import type { AttachLifeline } from "../sessions/lifeline.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
-import type { MintAssertion } from "../tokens/assertion.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import { readCredential } from "./authenticate.ts";
 import type { Authenticate, Credential } from "./authenticate.ts";
+import type { Destination, PreparedRoute, PreparedUpstream } from "./prepared.ts";
 import { presenterOf } from "./context.ts";
 import type { ConnectionInfo, Surroundings } from "./context.ts";
 import { isPreflight } from "./cors.ts";
-import type { Cors } from "./cors.ts";
 import { declaredBytes } from "./limits.ts";
 import type { CheckLimits } from "./limits.ts";
 import type { LeakGuard } from "./leak_guard.ts";
@@ -44,36 +41,6 @@ import { problemResponse } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { drfResponse, resourceRefusal, timeBeforeType } from "./simplejwt.ts";
 import type { ResourceRefusal } from "./simplejwt.ts";
-
-/** An upstream, prepared. */
-export interface PreparedUpstream {
-  readonly name: string;
-  readonly forward: Forward;
-  /** Whether the upstream sees the `Host` that the client sent. */
-  readonly passesHost: boolean;
-  /** Absent where the runtime can not pass WebSockets through. */
-  readonly connect: Connect | null;
-  readonly identityHeaders: (token: VerifiedToken) => readonly (readonly [string, string])[];
-  readonly assertion: { readonly header: string; readonly mint: MintAssertion } | null;
-}
-
-/** A route, prepared. */
-export interface PreparedRoute {
-  readonly upstream: PreparedUpstream;
-  readonly open: boolean;
-  readonly strict: boolean;
-  readonly transparent: boolean;
-  readonly satisfied: ((claims: VerifiedToken["claims"]) => boolean) | null;
-  readonly requiredScope: readonly string[] | undefined;
-  readonly maxBodyBytes: number;
-  readonly rewrite: Rewrite | null;
-  readonly requestHeaders: HeaderRules | null;
-  readonly responseHeaders: HeaderRules | null;
-  readonly cors: Cors | null;
-}
-
-/** What the route table leads to. */
-export type Destination = { readonly kind: "own" } | ({ readonly kind: "route" } & PreparedRoute);
 
 /** What proxying is put together from. */
 export interface ProxiedParts {

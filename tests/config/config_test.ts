@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ConfigError, loadConfig, parseConfig } from "../../src/config/load.ts";
-import type { Mode } from "../../src/config/load.ts";
+import type { Mode } from "../../src/config/environment.ts";
 import { configJsonSchema } from "../../src/config/json_schema.ts";
 
 const GOOD = {
