@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import { type Clock, systemClock } from "../clock.ts";
 import {
   encodeCursor,
@@ -98,15 +99,13 @@ export function openSqliteStore(
     one: database.prepare("SELECT 1"),
   };
 
-  /** Runs one operation in one transaction: all of it happens, or nothing. */
+  /** Runs `work` in one transaction: all of it happens, or nothing. */
   function transaction<T>(begin: "BEGIN" | "BEGIN IMMEDIATE", work: (nowMs: number) => T): T {
     if (!database.isOpen) throw new StoreUnavailableError("the SQLite store is closed");
     try {
       database.exec(begin);
       try {
-        const nowMs = clock();
-        const result = work(nowMs);
-        if (begin === "BEGIN IMMEDIATE") { for (const purge of sql.purge) purge.run(nowMs); }
+        const result = work(clock());
         database.exec("COMMIT");
         return result;
       } catch (error) {
@@ -115,15 +114,62 @@ export function openSqliteStore(
         throw error;
       }
     } catch (error) {
-      if (error instanceof StoreUnavailableError) throw error;
-      throw new StoreUnavailableError(`the SQLite store failed: ${messageOf(error)}`, {
-        cause: error,
-      });
+      throw unavailable(error);
     }
   }
 
-  // IMMEDIATE takes the write lock before reading: what is decided on is what is written over.
-  const write = async <T>(work: (nowMs: number) => T) => await transaction("BEGIN IMMEDIATE", work);
+  let waiting: Write[] = [];
+
+  /**
+   * Runs one operation that changes something. Those that come in while the disk
+   * is busy go to it together (group commit): one wait for it serves all of them.
+   */
+  function write<T>(work: (nowMs: number) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      let result: T;
+      waiting.push({
+        run(nowMs) {
+          result = work(nowMs);
+          for (const purge of sql.purge) purge.run(nowMs);
+        },
+        done: () => resolve(result),
+        failed: reject,
+      });
+      if (waiting.length === 1) setImmediate(commitWaiting);
+    });
+  }
+
+  function commitWaiting(): void {
+    const batch = waiting;
+    waiting = [];
+    const failures = new Map<Write, unknown>();
+    try {
+      // IMMEDIATE takes the write lock before reading: what is decided on is what is written over.
+      transaction("BEGIN IMMEDIATE", (nowMs) => {
+        for (const each of batch) {
+          if (batch.length > 1) database.exec("SAVEPOINT one");
+          try {
+            each.run(nowMs);
+          } catch (error) {
+            if (batch.length === 1 || !database.isTransaction) throw error;
+            database.exec("ROLLBACK TO one");
+            failures.set(each, unavailable(error));
+          }
+          if (batch.length > 1) database.exec("RELEASE one");
+        }
+      });
+    } catch (error) {
+      for (const each of batch) each.failed(error);
+      return;
+    }
+    // Only now is it on the disk.
+    for (const each of batch) {
+      const failure = failures.get(each);
+      if (failure === undefined) each.done();
+      else each.failed(failure);
+    }
+  }
+
   const read = async <T>(work: (nowMs: number) => T) => await transaction("BEGIN", work);
 
   function keep(record: SessionRecord): void {
@@ -360,10 +406,25 @@ export function openSqliteStore(
       }),
 
     close() {
+      if (waiting.length > 0) commitWaiting();
       if (database.isOpen) database.close();
       return Promise.resolve();
     },
   };
+}
+
+/** An operation on its way to the disk. */
+interface Write {
+  run(nowMs: number): void;
+  done(): void;
+  failed(error: unknown): void;
+}
+
+function unavailable(error: unknown): StoreUnavailableError {
+  if (error instanceof StoreUnavailableError) return error;
+  return new StoreUnavailableError(`the SQLite store failed: ${messageOf(error)}`, {
+    cause: error,
+  });
 }
 
 function open(path: string) {

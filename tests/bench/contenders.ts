@@ -173,6 +173,7 @@ export async function posternServer(
 
 /** Postern itself, with a token to ask it with. */
 export async function postern(ground: Ground, options: PosternOptions): Promise<Contender> {
+  if (options.strict === true) return await strictPostern(ground, options);
   const { running, url, keys, folder } = await posternServer(ground, options);
   const target = { ...running, url: `${url}/` };
   if (options.cold === true) {
@@ -187,6 +188,26 @@ export async function postern(ground: Ground, options: PosternOptions): Promise<
     headers: options.credential === "cookie"
       ? { cookie: `postern-access=${token}` }
       : { authorization: `Bearer ${token}` },
+  };
+}
+
+/** A strict route asks for the session, so that there has to be one. */
+async function strictPostern(ground: Ground, options: PosternOptions): Promise<Contender> {
+  const identity = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => Response.json({ id: "ada" }),
+  );
+  const login = `http://127.0.0.1:${identity.addr.port}/`;
+  const { running, url } = await posternServer(ground, { ...options, login });
+  const response = await fetch(`${url}/api/token/`, {
+    method: "POST",
+    body: new URLSearchParams({ username: "ada", password: "any" }),
+  });
+  await identity.shutdown();
+  const { access } = await response.json();
+  return {
+    running: { ...running, url: `${url}/` },
+    headers: { authorization: `Bearer ${access}` },
   };
 }
 

@@ -91,6 +91,7 @@ try {
     const server = await posternServer(ground, {
       name: `Postern, ${store}`,
       store,
+      algorithm: "EdDSA",
       login: `http://127.0.0.1:${identity.addr.port}/`,
     });
     stops.push(server.running.stop);

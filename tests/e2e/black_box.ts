@@ -251,6 +251,46 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
     }
   });
 
+  test("the sign-in and account pages work with forms alone, and the script is there", async () => {
+    const asPage = { "sec-fetch-mode": "navigate", "sec-fetch-site": "same-origin" };
+    const submit = (path: string, fields: Record<string, string>, headers = {}) =>
+      fetch(url + path, {
+        method: "POST",
+        redirect: "manual",
+        headers: { ...asPage, ...headers },
+        body: new URLSearchParams(fields),
+      });
+    const page = await get("/auth/login?return_to=%2Fprivate", asPage);
+    assert.equal(page.headers.get("content-type"), "text/html; charset=utf-8");
+    assert.match(page.headers.get("content-security-policy") ?? "", /default-src 'none'.*nonce-/);
+    assert.match(await page.text(), /name="return_to" value="\/private"/);
+
+    const wrong = await submit("/auth/login", { username: "ada", password: "no" });
+    assert.equal(wrong.status, 401);
+    assert.match(await wrong.text(), /role="alert"/);
+    const right = await submit("/auth/login", {
+      username: "ada",
+      password: PEOPLE.ada.password,
+      return_to: "/private",
+    });
+    assert.equal(right.status, 303);
+    assert.equal(right.headers.get("location"), "/private");
+    const cookie = right.headers.getSetCookie().map((each) => each.split(";", 1)[0]).join("; ");
+    for (const each of cookie.split("; ")) issued.add(each.slice(each.indexOf("=") + 1));
+
+    const account = await (await get("/auth/account", { ...asPage, cookie })).text();
+    assert.match(account, /This device/);
+    const [, csrf = ""] = /name="csrf_token" value="([^"]+)"/.exec(account) ?? [];
+    const forged = await submit("/auth/account/sign-out", { csrf_token: "v1.x" }, { cookie });
+    await assertProblem(forged, 403, "csrf_failed");
+    const out = await submit("/auth/account/sign-out", { csrf_token: csrf }, { cookie });
+    assert.equal(out.status, 303);
+    assert.equal(out.headers.getSetCookie().length, 3);
+    await assertProblem(await get("/private", { cookie }), 401, "session_revoked");
+    const script = await get("/auth/client.js");
+    assert.match(await script.text(), /export const createPostern/);
+  });
+
   // ---- rotation -------------------------------------------------------------
 
   test("fifty refreshes of one token at once give one successor, byte for byte", async () => {
