@@ -366,7 +366,7 @@ Deno.test({
         );
         const beganAtMs = performance.now();
         assert.equal((await ask()).status, 200, "others are served meanwhile");
-        assert.ok(performance.now() - beganAtMs < 1_000);
+        assert.ok(performance.now() - beganAtMs < 5_000);
         await Promise.all(lorises);
         // Time for the rest: idle connections to the upstream are kept for a moment.
         await new Promise((resolve) => setTimeout(resolve, 500));
@@ -383,7 +383,7 @@ Deno.test({
           `${first.mib.toFixed(0)}, ${second.mib.toFixed(0)} MiB`,
       );
       assert.ok(second.files <= first.files + 10);
-      assert.ok(second.mib < first.mib + 40);
+      assert.ok(second.mib < first.mib + 64);
     } finally {
       await stop();
       upstream.closeAllConnections();
