@@ -24,6 +24,7 @@ import { pages } from "./http/pages.ts";
 import { proxied } from "./http/proxied.ts";
 import type { Destination, PreparedUpstream } from "./http/prepared.ts";
 import { createSignInAttempt, createToCookies } from "./http/sign_in_attempt.ts";
+import type { BrowserParts } from "./http/sign_in_attempt.ts";
 import { jwksEndpoint, tokenStandards } from "./http/standards.ts";
 import { tokenTransport } from "./http/token_transport.ts";
 import type { IdentitySource } from "./identity/port.ts";
@@ -167,7 +168,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
   const { origin } = config;
   const toCookies = createToCookies({ jar, csrf, clock });
   const attemptSignIn = createSignInAttempt({ origin, signIn, sessions, toCookies });
-  const browserParts = {
+  const browserParts: BrowserParts = {
     origin,
     jar,
     csrf,

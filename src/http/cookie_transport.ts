@@ -6,34 +6,18 @@
  */
 import { Hono } from "hono";
 import type { Context } from "hono";
-import type { CookieJar, GatewayCookies } from "../browser/cookies.ts";
+import type { GatewayCookies } from "../browser/cookies.ts";
 import { isSameOrigin } from "../browser/csrf.ts";
-import type { Csrf } from "../browser/csrf.ts";
-import type { Sessions } from "../sessions/sessions.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
-import type { TokenVerifier } from "../tokens/verify.ts";
 import { readCredential } from "./authenticate.ts";
-import type { Authenticate } from "./authenticate.ts";
 import { fail, presenterOf, refuse } from "./context.ts";
 import type { GatewayEnv } from "./context.ts";
 import { allowOnly } from "./methods.ts";
 import { endsSession, refreshProblem } from "./outcomes.ts";
 import type { Problem } from "./problem.ts";
-import type { CookieSession, SignInAttempt, ToCookies } from "./sign_in_attempt.ts";
+import type { BrowserParts, CookieSession } from "./sign_in_attempt.ts";
 
 type GatewayContext = Context<GatewayEnv>;
-
-/** What the cookie transport is put together from. */
-export interface CookieTransportParts {
-  readonly origin: string;
-  readonly jar: CookieJar;
-  readonly csrf: Csrf;
-  readonly attemptSignIn: (c: GatewayContext) => Promise<SignInAttempt>;
-  readonly toCookies: ToCookies;
-  readonly sessions: Sessions;
-  readonly verifier: TokenVerifier;
-  readonly authenticate: Authenticate;
-}
 
 /** `Clear-Site-Data` of a sign-out: the back button must not show what was private. */
 export const FORGET_PAGES = '"cache"';
@@ -49,7 +33,7 @@ interface SessionJson {
 }
 
 /** The endpoints under `/auth` that browsers use. */
-export function cookieTransport(parts: CookieTransportParts): Hono<GatewayEnv> {
+export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   const { origin, jar, csrf, attemptSignIn, toCookies, sessions, verifier, authenticate } = parts;
   const app = new Hono<GatewayEnv>();
 

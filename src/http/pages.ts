@@ -7,9 +7,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import clientScript from "../browser/client.js" with { type: "text" };
-import type { CookieJar } from "../browser/cookies.ts";
 import { isSafeMethod, isSameOrigin } from "../browser/csrf.ts";
-import type { Csrf } from "../browser/csrf.ts";
 import { accountPage } from "../browser/pages/account.ts";
 import type { Html } from "../browser/pages/layout.ts";
 import { signInPage } from "../browser/pages/sign_in.ts";
@@ -17,11 +15,8 @@ import type { SignInNotice } from "../browser/pages/sign_in.ts";
 import { createTexts } from "../browser/pages/texts.ts";
 import { safeReturnTo } from "../browser/return_to.ts";
 import type { PagesConfig } from "../config/config.ts";
-import type { Sessions } from "../sessions/sessions.ts";
 import { StoreUnavailableError } from "../store/port.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
-import type { TokenVerifier } from "../tokens/verify.ts";
-import type { Authenticate } from "./authenticate.ts";
 import { readFields } from "./body.ts";
 import type { Fields } from "./body.ts";
 import { failure, presenterOf, refuse } from "./context.ts";
@@ -32,21 +27,13 @@ import { allowOnly } from "./methods.ts";
 import { endsSession, refreshProblem } from "./outcomes.ts";
 import { problemStatus } from "./problem.ts";
 import type { Problem } from "./problem.ts";
-import type { SignInAttempt, ToCookies } from "./sign_in_attempt.ts";
+import type { BrowserParts, SignInAttempt } from "./sign_in_attempt.ts";
 
 /** What the pages are put together from. */
-export interface PagesParts {
-  readonly origin: string;
+export interface PagesParts extends BrowserParts {
   /** Prefix of Postern's own paths. */
   readonly prefix: string;
   readonly config: PagesConfig;
-  readonly jar: CookieJar;
-  readonly csrf: Csrf;
-  readonly attemptSignIn: (c: GatewayContext) => Promise<SignInAttempt>;
-  readonly toCookies: ToCookies;
-  readonly sessions: Sessions;
-  readonly verifier: TokenVerifier;
-  readonly authenticate: Authenticate;
 }
 
 type GatewayContext = Context<GatewayEnv>;

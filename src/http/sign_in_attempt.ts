@@ -13,12 +13,26 @@ import type { Csrf } from "../browser/csrf.ts";
 import type { Clock } from "../clock.ts";
 import type { Sessions, SignedIn } from "../sessions/sessions.ts";
 import type { SignIn } from "../sessions/sign_in.ts";
+import type { TokenVerifier } from "../tokens/verify.ts";
+import type { Authenticate } from "./authenticate.ts";
 import { readFields } from "./body.ts";
 import type { Fields } from "./body.ts";
 import { denied } from "./context.ts";
 import type { GatewayEnv } from "./context.ts";
 import { tooManyAttempts } from "./outcomes.ts";
 import type { Problem } from "./problem.ts";
+
+/** What everything that browsers ask of Postern is put together from. */
+export interface BrowserParts {
+  readonly origin: string;
+  readonly jar: CookieJar;
+  readonly csrf: Csrf;
+  readonly attemptSignIn: (c: Context<GatewayEnv>) => Promise<SignInAttempt>;
+  readonly toCookies: ToCookies;
+  readonly sessions: Sessions;
+  readonly verifier: TokenVerifier;
+  readonly authenticate: Authenticate;
+}
 
 /** A pair on its way to a browser. */
 export interface CookieSession {

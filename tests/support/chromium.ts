@@ -34,7 +34,12 @@ export async function startChromium(options: ChromiumOptions = {}): Promise<Brow
     locale: options.locale ?? "en-GB",
   });
   if (options.profile === undefined) {
-    context.on("close", () => void Deno.remove(profile, { recursive: true }).catch(() => {}));
+    const close = context.close.bind(context);
+    context.close = async (reason) => {
+      await close(reason);
+      // Its last processes may still be writing.
+      await Deno.remove(profile, { recursive: true }).catch(() => {});
+    };
   }
   return context;
 }

@@ -19,6 +19,7 @@ let bundled: Promise<string> | undefined;
 export function bundleWorker(): Promise<string> {
   return bundled ??= (async () => {
     const folder = await Deno.makeTempDir({ prefix: "postern-worker-" });
+    addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [
         ...["run", "-A", "npm:wrangler@4.155.0", "deploy", "--dry-run", "--minify", "--env", ""],
