@@ -110,26 +110,23 @@ Deno.test("the length of an upload reaches the upstream (a chunked body is empty
 Deno.test("memory stays flat while 1 GiB goes up and while 1 GiB comes down", async () => {
   const total = 1024 * 1024 * 1024;
   const chunk = new Uint8Array(256 * 1024);
-  const server = createServer((request, response) => {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
     if (request.method === "GET") {
-      response.writeHead(200, { "content-length": String(total) });
       let left = total;
-      const write = () => {
-        while (left > 0) {
+      const body = new ReadableStream<Uint8Array>({
+        pull(controller) {
+          if (left === 0) return controller.close();
+          controller.enqueue(chunk.slice());
           left -= chunk.length;
-          if (!response.write(chunk)) return void response.once("drain", write);
-        }
-        response.end();
-      };
-      write();
-      return;
+        },
+      }, { highWaterMark: 0 });
+      return new Response(body, { headers: { "content-length": String(total) } });
     }
     let received = 0;
-    request.on("data", (data: Uint8Array) => received += data.length);
-    request.on("end", () => response.end(String(received)));
+    for await (const data of request.body ?? []) received += data.length;
+    return new Response(String(received));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const upstream = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+  const upstream = `http://127.0.0.1:${server.addr.port}`;
   const store = await denoHarness.store();
   const gateway = await denoHarness.start({
     config: {
@@ -147,8 +144,7 @@ Deno.test("memory stays flat while 1 GiB goes up and while 1 GiB comes down", as
     await Deno.truncate(file, total);
     assert.equal(await upload(gateway.url, `-T ${file}`), String(total));
     // From a pipe curl sends it chunked: the gateway counts such a body on its way.
-    await Deno.truncate(file, total / 16);
-    assert.equal(await upload(gateway.url, `-T - < ${file}`), String(total / 16));
+    assert.equal(await upload(gateway.url, `-T - < ${file}`), String(total));
     const down = await fetch(gateway.url);
     let received = 0;
     for await (const data of down.body!) received += data.length;
@@ -158,11 +154,12 @@ Deno.test("memory stays flat while 1 GiB goes up and while 1 GiB comes down", as
     await Deno.remove(file);
     await gateway.stop();
     await store.stop();
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
+    await server.shutdown();
   }
   const grownMiB = (peak - before) / 1024 / 1024;
-  report(`1 GiB up and 1 GiB down: peak memory grew by ${grownMiB.toFixed(0)} MiB`);
+  report(
+    `1 GiB up, 1 GiB up in chunks, 1 GiB down: peak memory grew by ${grownMiB.toFixed(0)} MiB`,
+  );
   assert.ok(grownMiB < 300, `memory grew by ${grownMiB} MiB`);
 });
 
