@@ -42,6 +42,8 @@ export function applyToPairs(
 
 /** Applies rules to the headers of an answer, in place. */
 export function applyToHeaders({ removed, set }: HeaderRules, headers: Headers): void {
-  for (const name of removed) headers.delete(name);
+  for (const name of [...headers.keys()]) {
+    if (removed.has(foldHeaderName(name))) headers.delete(name);
+  }
   for (const [name, value] of set) headers.set(name, value);
 }
