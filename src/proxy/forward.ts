@@ -236,7 +236,10 @@ export function passOn(
 ): Response {
   const connection = response.headers.get("connection");
   const connectionBound = connection === null ? null : connectionOptions(connection);
-  const headers: [string, string][] = [];
+  const { status, statusText } = response;
+  const passed = new Response(NULL_BODY_STATUS.has(status) ? null : body, { status, statusText });
+  // One by one: a list handed to the constructor takes the runtime three times as long.
+  const { headers } = passed;
   let saysCaching = false;
   let via: string = VIA;
   for (const [name, value] of response.headers) {
@@ -245,16 +248,11 @@ export function passOn(
     if (name === "set-cookie" && setsOwnCookie(value)) continue;
     if (name === "cache-control") saysCaching = true;
     if (name === "via") via = `${value}, ${VIA}`;
-    else headers.push([name, value]);
+    else headers.append(name, value);
   }
-  headers.push(["via", via]);
-  if (isPrivate && !saysCaching) headers.push(["cache-control", "private"]);
-  const { status, statusText } = response;
-  return new Response(NULL_BODY_STATUS.has(status) ? null : body, {
-    status,
-    statusText,
-    headers,
-  });
+  headers.append("via", via);
+  if (isPrivate && !saysCaching) headers.append("cache-control", "private");
+  return passed;
 }
 
 function connectionOptions(connection: string): ReadonlySet<string> {
