@@ -156,29 +156,33 @@ export function createSessions(options: {
     presenter: Presenter,
   ): Promise<RefreshOutcome | null> {
     const { sid, subject, jti } = token;
-    if (await store.tokenStatus({ sid, subject, jti }) !== "unknown") return null;
-    const answer = await verifyElsewhere?.(refreshToken, presenter);
-    if (answer?.kind === "unavailable") return answer;
-    if (answer?.kind === "refused") return { kind: "revoked", sid };
-    const nowSeconds = Math.floor(clock() / 1000);
-    const opened = await store.open({
-      sid,
-      subject,
-      claims: token.claims,
-      createdAtMs: token.sessionCreatedAtMs,
-      capSeconds: nowSeconds + config.sessionMaxAgeSeconds,
-      userAgent: presenter.device.userAgent.slice(0, MAX_USER_AGENT),
-      ip: presenter.device.ip,
-      current: {
-        refreshJti: jti,
-        accessJti: v4(),
-        issuedAtSeconds: Math.floor(token.issuedAtSeconds),
-        refreshExpiresAtSeconds: Math.floor(token.expiresAtSeconds),
-      },
-    });
-    // "Sign out everywhere" since it was signed.
-    if (opened.kind === "superseded") return { kind: "revoked", sid };
-    // Before it is spent: a crash in between must not leave it good for a second family.
+    const status = await store.tokenStatus({ sid, subject, jti });
+    if (status === "revoked") return null;
+    if (status === "unknown") {
+      const answer = await verifyElsewhere?.(refreshToken, presenter);
+      if (answer?.kind === "unavailable") return answer;
+      if (answer?.kind === "refused") return { kind: "revoked", sid };
+      const nowSeconds = Math.floor(clock() / 1000);
+      const opened = await store.open({
+        sid,
+        subject,
+        claims: token.claims,
+        createdAtMs: token.sessionCreatedAtMs,
+        capSeconds: nowSeconds + config.sessionMaxAgeSeconds,
+        userAgent: presenter.device.userAgent.slice(0, MAX_USER_AGENT),
+        ip: presenter.device.ip,
+        current: {
+          refreshJti: jti,
+          accessJti: v4(),
+          issuedAtSeconds: Math.floor(token.issuedAtSeconds),
+          refreshExpiresAtSeconds: Math.floor(token.expiresAtSeconds),
+        },
+      });
+      // "Sign out everywhere" since it was signed.
+      if (opened.kind === "superseded") return { kind: "revoked", sid };
+    }
+    // Before it is spent, and again after a crash in between: nothing must leave it good for
+    // a second family once the record of the first has gone.
     await endToken(token);
     return null;
   }
