@@ -4,25 +4,26 @@
  * @module
  */
 import { Hono } from "hono";
+import type { Background } from "./base/background.ts";
+import type { Clock } from "./base/clock.ts";
+import { sizeBytes } from "./base/size.ts";
 import { createCookieJar } from "./browser/cookies.ts";
 import { createCsrf } from "./browser/csrf.ts";
-import type { Clock } from "./clock.ts";
 import type { GatewayConfig, RouteConfig, UpstreamConfig } from "./config/config.ts";
 import { ConfigError } from "./config/load.ts";
-import { sizeBytes } from "./config/size.ts";
 import { createAuthenticate } from "./http/authenticate.ts";
 import { fail, failure, surroundingsOf } from "./http/context.ts";
 import type { ConnectionInfo, GatewayEnv, Surroundings } from "./http/context.ts";
 import { cookieTransport } from "./http/cookie_transport.ts";
 import { createCors } from "./http/cors.ts";
-import { createLimits } from "./http/limits.ts";
 import { createLeakGuard } from "./http/leak_guard.ts";
-import { createOutgoingHeaders } from "./http/outgoing_headers.ts";
+import { createLimits } from "./http/limits.ts";
 import { operations } from "./http/operations.ts";
-import { OWN_SECURITY_HEADERS } from "./http/problem.ts";
+import { createOutgoingHeaders } from "./http/outgoing_headers.ts";
 import { pages } from "./http/pages.ts";
-import { proxied } from "./http/proxied.ts";
 import type { Destination, PreparedUpstream } from "./http/prepared.ts";
+import { OWN_SECURITY_HEADERS } from "./http/problem.ts";
+import { proxied } from "./http/proxied.ts";
 import { createSignInAttempt, createToCookies } from "./http/sign_in_attempt.ts";
 import type { BrowserParts } from "./http/sign_in_attempt.ts";
 import { jwksEndpoint, tokenStandards } from "./http/standards.ts";
@@ -32,18 +33,17 @@ import { createRecheck } from "./identity/recheck.ts";
 import { createVerifyElsewhere } from "./identity/verify_elsewhere.ts";
 import { compileRequirement } from "./policy/authorize.ts";
 import { parseTarget } from "./policy/path.ts";
+import { createRewrite } from "./policy/rewrite.ts";
 import { compileRoutes } from "./policy/routes.ts";
 import type { RoutePattern, RouteTable } from "./policy/routes.ts";
-import { createRewrite } from "./policy/rewrite.ts";
 import { createClientResolver } from "./proxy/client.ts";
 import { createConnect } from "./proxy/connect.ts";
 import { createForward } from "./proxy/forward.ts";
 import type { Transport, UpstreamTransport } from "./proxy/forward.ts";
 import { compileHeaderRules } from "./proxy/header_rules.ts";
 import { startHealthChecks } from "./proxy/health.ts";
-import type { Background } from "./proxy/health.ts";
-import { createPool } from "./proxy/pool.ts";
 import type { HeaderReader } from "./proxy/incoming_headers.ts";
+import { createPool } from "./proxy/pool.ts";
 import {
   claimHeader,
   createIdentityHeaders,

@@ -10,22 +10,25 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { systemClock } from "./clock.ts";
+import type { Background } from "./base/background.ts";
+import { systemClock } from "./base/clock.ts";
+import { DEFAULT_PORT } from "./base/environment.ts";
+import type { Environment, Mode } from "./base/environment.ts";
+import { StoreUnavailableError } from "./base/errors.ts";
 import type { GatewayConfig, StoreConfig } from "./config/config.ts";
-import { DEFAULT_PORT } from "./config/demo.ts";
-import { ConfigError, loadConfig } from "./config/load.ts";
-import type { Environment, Mode } from "./config/environment.ts";
 import { configJsonSchema } from "./config/json_schema.ts";
+import { ConfigError, loadConfig } from "./config/load.ts";
 import { createGateway } from "./gateway.ts";
 import type { ConnectionInfo } from "./http/context.ts";
 import { createIdentitySource } from "./identity/source.ts";
-import type { Transport } from "./proxy/forward.ts";
-import type { Background } from "./proxy/health.ts";
 import { DEMO_TARGET, withDemoUpstream } from "./proxy/demo_upstream.ts";
-import { type AcceptedSocket, fromWebSocket } from "./proxy/web_socket.ts";
+import type { Transport } from "./proxy/forward.ts";
+import { fromWebSocket } from "./proxy/web_socket.ts";
+import type { AcceptedSocket } from "./proxy/web_socket.ts";
 import { dial } from "./proxy/ws_dial.ts";
 import { createMemoryStore } from "./store/memory.ts";
-import { type SessionStore, StoreRejectedError, StoreUnavailableError } from "./store/port.ts";
+import { StoreRejectedError } from "./store/port.ts";
+import type { SessionStore } from "./store/port.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import { createUpstashStore } from "./store/upstash.ts";
 import { createBufferedWriter } from "./telemetry/buffered_writer.ts";

@@ -4,17 +4,18 @@
  *
  * @module
  */
-import { systemClock } from "./clock.ts";
+import { systemClock } from "./base/clock.ts";
+import type { Environment, Mode } from "./base/environment.ts";
 import type { GatewayConfig } from "./config/config.ts";
 import { demoConfigFile } from "./config/demo.ts";
 import { ConfigError, loadConfig } from "./config/load.ts";
-import type { Environment, Mode } from "./config/environment.ts";
 import { createGateway } from "./gateway.ts";
 import { problemResponse } from "./http/problem.ts";
 import { createIdentitySource } from "./identity/source.ts";
 import { withDemoUpstream } from "./proxy/demo_upstream.ts";
 import { workerWebSocket } from "./proxy/worker_web_socket.ts";
-import { type SessionStore, StoreRejectedError } from "./store/port.ts";
+import { StoreRejectedError } from "./store/port.ts";
+import type { SessionStore } from "./store/port.ts";
 import { createUpstashStore } from "./store/upstash.ts";
 import { createEventLog } from "./telemetry/log.ts";
 import { importKeyRing, KeyRingError } from "./tokens/key_ring.ts";

@@ -4,14 +4,14 @@
  *
  * @module
  */
+import { durationMs } from "../base/duration.ts";
+import type { Duration } from "../base/duration.ts";
+import { sizeBytes } from "../base/size.ts";
 import type { Brand } from "../browser/pages/layout.ts";
 import type { TextOverrides } from "../browser/pages/texts.ts";
 import type { RecheckOptions } from "../identity/recheck.ts";
 import type { LegacyConfig } from "../tokens/legacy.ts";
-import { durationMs } from "./duration.ts";
-import type { Duration } from "./duration.ts";
 import type { ConfigFile } from "./schema.ts";
-import { sizeBytes } from "./size.ts";
 
 /** How an upstream is told, provably, who is calling. */
 export interface AssertionConfig {

@@ -3,11 +3,9 @@
  *
  * @module
  */
+import { DEFAULT_PORT } from "../base/environment.ts";
+import type { Environment } from "../base/environment.ts";
 import { DEMO_TARGET } from "../proxy/demo_upstream.ts";
-import type { Environment } from "./environment.ts";
-
-/** The port of the demo, and the default of every server start. */
-export const DEFAULT_PORT = 8787;
 
 /**
  * The demo configuration: the demo user, SQLite in `.postern/`, and either the

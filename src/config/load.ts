@@ -5,14 +5,14 @@
  * @module
  */
 import type { z } from "zod";
+import type { Environment, Mode } from "../base/environment.ts";
+import { foldHeaderName } from "../proxy/request_headers.ts";
 import { resolveConfig } from "./config.ts";
 import type { GatewayConfig } from "./config.ts";
 import { demoConfigFile } from "./demo.ts";
-import { configSchema } from "./schema.ts";
-import type { Environment, Mode } from "./environment.ts";
-import type { ConfigFile } from "./schema.ts";
-import { foldHeaderName } from "../proxy/request_headers.ts";
 import { safetyProblems } from "./safety.ts";
+import { configSchema } from "./schema.ts";
+import type { ConfigFile } from "./schema.ts";
 
 /** The configuration can not be used. `problems` has one line for each mistake. */
 export class ConfigError extends Error {

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { durationMs } from "./duration.ts";
-import type { Mode } from "./environment.ts";
+import { durationMs } from "../base/duration.ts";
+import type { Mode } from "../base/environment.ts";
 import type { ConfigFile } from "./schema.ts";
 
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);

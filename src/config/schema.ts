@@ -5,14 +5,14 @@
  * @module
  */
 import * as z from "zod";
-import { durationMs, isDuration } from "./duration.ts";
-import type { Duration } from "./duration.ts";
-import { headerRuleProblem, isHeaderValue } from "./header_rules.ts";
-import { isSize, sizeBytes } from "./size.ts";
-import type { Size } from "./size.ts";
+import { durationMs, isDuration } from "../base/duration.ts";
+import type { Duration } from "../base/duration.ts";
+import { isJsonPointer } from "../base/json_pointer.ts";
+import { isSize, sizeBytes } from "../base/size.ts";
+import type { Size } from "../base/size.ts";
 import { LANGUAGES, TEXT_NAMES } from "../browser/pages/texts.ts";
-import { isJsonPointer } from "../identity/json_pointer.ts";
 import { patternProblem } from "../policy/routes.ts";
+import { headerRuleProblem, isHeaderValue } from "./header_rules.ts";
 
 function duration(fallback: Duration, range: { min: Duration; max?: Duration }) {
   const max = range.max;

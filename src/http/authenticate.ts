@@ -4,9 +4,10 @@
  *
  * @module
  */
+import type { WaitUntil } from "../base/background.ts";
 import type { CookieJar, GatewayCookies } from "../browser/cookies.ts";
 import type { HeaderReader } from "../proxy/incoming_headers.ts";
-import type { RevocationView, WaitUntil } from "../sessions/revocation_view.ts";
+import type { RevocationView } from "../sessions/revocation_view.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import type { ProblemCode } from "./problem.ts";

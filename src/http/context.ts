@@ -5,14 +5,15 @@
  * @module
  */
 import type { Context } from "hono";
+import type { WaitUntil } from "../base/background.ts";
+import { StoreUnavailableError } from "../base/errors.ts";
+import type { Presenter } from "../base/presenter.ts";
 import { CookieTooLargeError } from "../browser/cookies.ts";
 import type { ClientInfo } from "../proxy/client.ts";
 import type { RequestTrace } from "../proxy/trace.ts";
-import type { Presenter } from "../sessions/sessions.ts";
-import type { WaitUntil } from "../sessions/revocation_view.ts";
-import { StoreUnavailableError } from "../store/port.ts";
 import type { AuditEvent, EventSink } from "../telemetry/events.ts";
-import { type Problem, problemResponse } from "./problem.ts";
+import { problemResponse } from "./problem.ts";
+import type { Problem } from "./problem.ts";
 
 /** What a runtime's entry knows of a connection; Hono hands it to us as `env`. */
 export interface ConnectionInfo {

@@ -6,8 +6,8 @@
  *
  * @module
  */
+import { durationMs } from "../base/duration.ts";
 import type { RouteConfig } from "../config/config.ts";
-import { durationMs } from "../config/duration.ts";
 import type { HeaderReader } from "../proxy/incoming_headers.ts";
 
 /** The CORS rules of one route. */

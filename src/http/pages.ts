@@ -6,6 +6,7 @@
  */
 import { Hono } from "hono";
 import type { Context } from "hono";
+import { StoreUnavailableError } from "../base/errors.ts";
 import clientScript from "../browser/client.js" with { type: "text" };
 import { isSafeMethod, isSameOrigin } from "../browser/csrf.ts";
 import { accountPage } from "../browser/pages/account.ts";
@@ -15,7 +16,6 @@ import type { SignInNotice } from "../browser/pages/sign_in.ts";
 import { createTexts } from "../browser/pages/texts.ts";
 import { safeReturnTo } from "../browser/return_to.ts";
 import type { PagesConfig } from "../config/config.ts";
-import { StoreUnavailableError } from "../store/port.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
 import { readFields } from "./body.ts";
 import type { Fields } from "./body.ts";

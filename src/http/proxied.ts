@@ -4,11 +4,11 @@
  *
  * @module
  */
+import type { Clock } from "../base/clock.ts";
 import { NO_GATEWAY_COOKIES } from "../browser/cookies.ts";
 import type { CookieJar, GatewayCookies } from "../browser/cookies.ts";
 import { isSafeMethod, isSameOrigin } from "../browser/csrf.ts";
 import type { Csrf } from "../browser/csrf.ts";
-import type { Clock } from "../clock.ts";
 import type { SimpleJwtVersion } from "../config/config.ts";
 import { parseTarget } from "../policy/path.ts";
 import type { Target } from "../policy/path.ts";
@@ -27,16 +27,16 @@ import type { VerifiedToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import { readCredential } from "./authenticate.ts";
 import type { Authenticate, Credential } from "./authenticate.ts";
-import type { Destination, PreparedRoute, PreparedUpstream } from "./prepared.ts";
 import { presenterOf } from "./context.ts";
 import type { ConnectionInfo, Surroundings } from "./context.ts";
 import { isPreflight } from "./cors.ts";
+import type { LeakGuard } from "./leak_guard.ts";
 import { declaredBytes } from "./limits.ts";
 import type { CheckLimits } from "./limits.ts";
-import type { LeakGuard } from "./leak_guard.ts";
-import type { HeaderPairs, OutgoingHeaders } from "./outgoing_headers.ts";
 import { loginLocation } from "./login_location.ts";
 import { endsSession, refreshProblem } from "./outcomes.ts";
+import type { HeaderPairs, OutgoingHeaders } from "./outgoing_headers.ts";
+import type { Destination, PreparedRoute, PreparedUpstream } from "./prepared.ts";
 import { problemResponse } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 import { drfResponse, resourceRefusal, timeBeforeType } from "./simplejwt.ts";

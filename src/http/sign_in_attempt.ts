@@ -6,11 +6,11 @@
  */
 import type { Context } from "hono";
 import * as z from "zod";
+import type { Clock } from "../base/clock.ts";
 import { CookieTooLargeError } from "../browser/cookies.ts";
 import type { CookieJar } from "../browser/cookies.ts";
 import { isSameOrigin } from "../browser/csrf.ts";
 import type { Csrf } from "../browser/csrf.ts";
-import type { Clock } from "../clock.ts";
 import type { Sessions, SignedIn } from "../sessions/sessions.ts";
 import type { SignIn } from "../sessions/sign_in.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SubjectClaims } from "../store/port.ts";
+import type { SubjectClaims } from "../base/json.ts";
 import type { Credentials, IdentitySource } from "./port.ts";
 
 /** A person of the demo. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SubjectClaims } from "../store/port.ts";
+import type { SubjectClaims } from "../base/json.ts";
 
 /** What a person typed. Never logged, never stored. */
 export interface Credentials {

@@ -4,15 +4,12 @@
  *
  * @module
  */
-import type { SubjectClaims } from "../store/port.ts";
-import {
-  type AskContext,
-  type BackChannelOptions,
-  createBackChannel,
-  unexpectedStatus,
-} from "./back_channel.ts";
-import { compileClaims } from "./claims.ts";
-import type { JsonPointer } from "./json_pointer.ts";
+import type { SubjectClaims } from "../base/json.ts";
+import type { JsonPointer } from "../base/json_pointer.ts";
+import type { AskContext } from "../base/presenter.ts";
+import { createBackChannel, unexpectedStatus } from "../outbound/back_channel.ts";
+import type { BackChannelOptions } from "../outbound/back_channel.ts";
+import { compileClaims } from "../tokens/claim_map.ts";
 
 /** Where to ask, and where the answer holds which claim. */
 export interface RecheckOptions extends BackChannelOptions {

@@ -3,20 +3,17 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
-import { systemClock } from "../clock.ts";
-import type { JsonValue } from "../store/port.ts";
-import {
-  type BackChannelOptions,
-  createBackChannel,
-  type Question,
-  unexpectedStatus,
-} from "./back_channel.ts";
-import { compileClaims, toSubject } from "./claims.ts";
-import { compilePointer, type JsonPointer } from "./json_pointer.ts";
-import { jwtPayload } from "./jwt_payload.ts";
+import { systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import type { JsonValue } from "../base/json.ts";
+import { compilePointer } from "../base/json_pointer.ts";
+import type { JsonPointer } from "../base/json_pointer.ts";
+import { createBackChannel, unexpectedStatus } from "../outbound/back_channel.ts";
+import type { BackChannelOptions, Question } from "../outbound/back_channel.ts";
+import { retryAfterSeconds } from "../outbound/retry_after.ts";
+import { compileClaims, toSubject } from "../tokens/claim_map.ts";
+import { jwtPayload } from "../tokens/decode.ts";
 import type { Credentials, IdentityOutcome, IdentitySource } from "./port.ts";
-import { retryAfterSeconds } from "./retry_after.ts";
 
 /** How to speak to a login endpoint, and where its answer holds what. */
 export interface UpstreamIdentityOptions extends BackChannelOptions {

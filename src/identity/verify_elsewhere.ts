@@ -4,12 +4,9 @@
  *
  * @module
  */
-import {
-  type AskContext,
-  type BackChannelOptions,
-  createBackChannel,
-  unexpectedStatus,
-} from "./back_channel.ts";
+import type { AskContext } from "../base/presenter.ts";
+import { createBackChannel, unexpectedStatus } from "../outbound/back_channel.ts";
+import type { BackChannelOptions } from "../outbound/back_channel.ts";
 
 /** What the other service says of a token. */
 export type ElsewhereOutcome =

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { JsonValue } from "../store/port.ts";
+import type { JsonValue } from "../base/json.ts";
 
 /** `require` of a route. */
 export interface Requirement {

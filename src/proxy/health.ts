@@ -4,14 +4,9 @@
  *
  * @module
  */
+import type { Background } from "../base/background.ts";
 import type { HealthConfig, UpstreamConfig } from "../config/config.ts";
 import type { Pool } from "./pool.ts";
-
-/** Repeats work in the background until the process ends. */
-export interface Background {
-  /** Calls `work` at once and then again `everyMs` after it has ended; it never throws. */
-  repeat(work: (signal: AbortSignal) => Promise<void>, everyMs: number): void;
-}
 
 /** Begins to check the targets of an upstream. */
 export function startHealthChecks(

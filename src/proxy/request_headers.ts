@@ -6,7 +6,7 @@
  * @module
  */
 import QuickLRU from "quick-lru";
-import type { JsonValue } from "../store/port.ts";
+import type { JsonValue } from "../base/json.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
 
 /** RFC 9110 §7.6.1, and `Proxy-Connection`, which some clients still send. */

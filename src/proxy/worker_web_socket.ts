@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { networkReason } from "../telemetry/network_reason.ts";
-import { fromWebSocket, type SocketEnd, type WebSocketTransport } from "./web_socket.ts";
+import { networkReason } from "../outbound/network_reason.ts";
+import { fromWebSocket } from "./web_socket.ts";
+import type { SocketEnd, WebSocketTransport } from "./web_socket.ts";
 
 /** What Workers add to the standard. */
 type WorkerSocket = WebSocket & { accept(): void };

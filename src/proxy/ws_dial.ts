@@ -5,9 +5,9 @@
  * @module
  */
 // @ts-types="@types/ws"
-import { WebSocket } from "ws";
 import { Buffer } from "node:buffer";
-import { networkReason } from "../telemetry/network_reason.ts";
+import { WebSocket } from "ws";
+import { networkReason } from "../outbound/network_reason.ts";
 import type { Closure, DialOutcome, Handshake, Message, SocketEnd } from "./web_socket.ts";
 
 /** A message larger than this ends the connection (1009). */

@@ -4,9 +4,10 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { WaitUntil } from "../base/background.ts";
+import type { Clock } from "../base/clock.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
-import type { RevocationView, WaitUntil } from "./revocation_view.ts";
+import type { RevocationView } from "./revocation_view.ts";
 
 /** Why a connection has to end. */
 export type LifelineCut =

@@ -4,12 +4,10 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { WaitUntil } from "../base/background.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Revocation, SessionStore } from "../store/port.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
-
-/** Keeps a promise alive after the answer has been sent (Workers); elsewhere a no-op. */
-export type WaitUntil = (work: Promise<unknown>) => void;
 
 /** This instance's copy of the blacklist. */
 export interface RevocationView {

@@ -6,19 +6,14 @@
  * @module
  */
 import { v4, v7 } from "uuid";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
+import type { SubjectClaims } from "../base/json.ts";
+import type { ClientDevice, Presenter } from "../base/presenter.ts";
+import type { SessionRecord, TokenGeneration } from "../base/session.ts";
 import type { GatewayConfig } from "../config/config.ts";
-import type { AskContext } from "../identity/back_channel.ts";
 import type { Recheck } from "../identity/recheck.ts";
 import type { VerifyElsewhere } from "../identity/verify_elsewhere.ts";
-import type {
-  Revocation,
-  SessionRecord,
-  SessionStore,
-  SubjectClaims,
-  TokenGeneration,
-  TokenStatus,
-} from "../store/port.ts";
+import type { Revocation, SessionStore, TokenStatus } from "../store/port.ts";
 import type { TokenFailure, VerifiedToken } from "../tokens/claims.ts";
 import type { MintPair, TokenPair } from "../tokens/mint.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
@@ -28,12 +23,6 @@ import type { RevocationView } from "./revocation_view.ts";
 export interface SignedIn {
   readonly session: SessionRecord;
   readonly pair: TokenPair;
-}
-
-/** The device at the other end, as far as it says. */
-export interface ClientDevice {
-  readonly userAgent: string;
-  readonly ip: string;
 }
 
 /** What became of a refresh token. */
@@ -47,11 +36,6 @@ export type RefreshOutcome =
   | { readonly kind: "refused"; readonly subject: string; readonly sid: string }
   /** The backend could not be asked; nothing has happened, and the token is good for another try. */
   | { readonly kind: "unavailable"; readonly reason: string };
-
-/** Who presents a refresh token. */
-export interface Presenter extends AskContext {
-  readonly device: ClientDevice;
-}
 
 /** Opens, keeps and ends sessions. Every method may throw `StoreUnavailableError`. */
 export interface Sessions {

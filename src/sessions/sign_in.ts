@@ -4,10 +4,11 @@
  * @module
  */
 import ipaddr from "ipaddr.js";
+import type { ClientDevice } from "../base/presenter.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import type { Credentials, IdentitySource } from "../identity/port.ts";
 import type { SessionStore } from "../store/port.ts";
-import type { ClientDevice, Sessions, SignedIn } from "./sessions.ts";
+import type { Sessions, SignedIn } from "./sessions.ts";
 
 /** What became of a sign-in. */
 export type SignInOutcome =

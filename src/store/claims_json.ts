@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type JsonValue, StoreUnavailableError, type SubjectClaims } from "./port.ts";
+import { StoreUnavailableError } from "../base/errors.ts";
+import type { JsonValue, SubjectClaims } from "../base/json.ts";
 
 /** Reads claims back; throws {@link StoreUnavailableError} when the text is none of ours. */
 export function parseClaims(text: string): SubjectClaims {

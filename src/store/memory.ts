@@ -4,23 +4,20 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../clock.ts";
+import { systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { StoreUnavailableError } from "../base/errors.ts";
+import type { SessionRecord, TokenGeneration } from "../base/session.ts";
 import {
   encodeCursor,
   FEED_NEVER_WRITTEN,
   FEED_PAGE_SIZE,
   FEED_TRIM_MARGIN_MS,
-  type FeedPlace,
   feedStart,
   randomFeedName,
 } from "./feed.ts";
-import {
-  type Revocation,
-  type SessionRecord,
-  type SessionStore,
-  StoreUnavailableError,
-  type TokenGeneration,
-} from "./port.ts";
+import type { FeedPlace } from "./feed.ts";
+import type { Revocation, SessionStore } from "./port.ts";
 import { decideRotation, isSuperseded, isUnexpired, recordEndsAtMs } from "./rules.ts";
 
 /** How often what has expired is swept out. */

@@ -9,51 +9,8 @@
  *
  * @module
  */
-
-/** A JSON value, as it can stand in a claim. */
-export type JsonValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly JsonValue[]
-  | { readonly [name: string]: JsonValue };
-
-/** Claims of a subject that are put into its tokens (`scope` and mapped ones). */
-export type SubjectClaims = { readonly [name: string]: JsonValue };
-
-/**
- * Everything that tells one token pair of a family from the next. A pair is a
- * pure function of the session and one generation, so it can be minted again
- * at any time and no token is ever stored.
- */
-export interface TokenGeneration {
-  /** `jti` of the refresh token. */
-  readonly refreshJti: string;
-  /** `jti` of the access token. */
-  readonly accessJti: string;
-  /** `iat` of both tokens. */
-  readonly issuedAtSeconds: number;
-  /** `exp` of the refresh token, never beyond the session's cap. */
-  readonly refreshExpiresAtSeconds: number;
-}
-
-/** One sign-in on one device. */
-export interface SessionRecord {
-  /** UUIDv7: the milliseconds in its head are {@link createdAtMs}. */
-  readonly sid: string;
-  readonly subject: string;
-  readonly claims: SubjectClaims;
-  readonly createdAtMs: number;
-  /** Time of the last rotation, or of the sign-in. */
-  readonly lastSeenAtMs: number;
-  /** Absolute cap: no token of the family outlives it. */
-  readonly capSeconds: number;
-  readonly userAgent: string;
-  readonly ip: string;
-  /** The live generation of the token family. */
-  readonly current: TokenGeneration;
-}
+import type { SubjectClaims } from "../base/json.ts";
+import type { SessionRecord, TokenGeneration } from "../base/session.ts";
 
 /** A sign-in to be recorded. `lastSeenAtMs` starts as `createdAtMs`. */
 export type NewSession = Omit<SessionRecord, "lastSeenAtMs">;
@@ -234,12 +191,6 @@ export interface SessionStore {
 
   /** Releases what the adapter holds. Further calls throw {@link StoreUnavailableError}. */
   close(): Promise<void>;
-}
-
-/** The store did not answer in time or broke; try again later (503 on the wire). */
-export class StoreUnavailableError extends Error {
-  override readonly name = "StoreUnavailableError";
-  readonly code = "store_unavailable";
 }
 
 /** The store answered that it will never serve us: wrong token, read-only, not a store. */

@@ -5,7 +5,8 @@
  *
  * @module
  */
-import type { Rotation, SessionRecord, TokenGeneration } from "./port.ts";
+import type { SessionRecord, TokenGeneration } from "../base/session.ts";
+import type { Rotation } from "./port.ts";
 
 /**
  * A record outlives its refresh token by this much: a token that is let pass

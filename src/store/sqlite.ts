@@ -6,26 +6,25 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { type Clock, systemClock } from "../clock.ts";
+import { systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { StoreUnavailableError } from "../base/errors.ts";
+import type { SessionRecord } from "../base/session.ts";
 import {
   encodeCursor,
   FEED_NEVER_WRITTEN,
   FEED_PAGE_SIZE,
   FEED_TRIM_LIMIT,
   FEED_TRIM_MARGIN_MS,
-  type FeedPlace,
   feedStart,
   randomFeedName,
 } from "./feed.ts";
-import {
-  type Revocation,
-  type SessionRecord,
-  type SessionStore,
-  StoreRejectedError,
-  StoreUnavailableError,
-} from "./port.ts";
+import type { FeedPlace } from "./feed.ts";
+import { StoreRejectedError } from "./port.ts";
+import type { Revocation, SessionStore } from "./port.ts";
 import { decideRotation, isSuperseded, isUnexpired, recordEndsAtMs } from "./rules.ts";
-import { generationOf, integer, revocationOf, type Row, sessionOf, text } from "./sqlite_row.ts";
+import { generationOf, integer, revocationOf, sessionOf, text } from "./sqlite_row.ts";
+import type { Row } from "./sqlite_row.ts";
 import { EXPIRING_TABLES, openDatabase } from "./sqlite_schema.ts";
 
 /** Expired rows that one write takes out of each table at most; it adds fewer, so the file stays flat. */

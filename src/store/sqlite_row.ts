@@ -5,13 +5,10 @@
  * @module
  */
 import type { SQLOutputValue } from "node:sqlite";
+import { StoreUnavailableError } from "../base/errors.ts";
+import type { SessionRecord, TokenGeneration } from "../base/session.ts";
 import { parseClaims } from "./claims_json.ts";
-import {
-  type Revocation,
-  type SessionRecord,
-  StoreUnavailableError,
-  type TokenGeneration,
-} from "./port.ts";
+import type { Revocation } from "./port.ts";
 
 /** A row as `node:sqlite` gives it. */
 export type Row = Readonly<Record<string, SQLOutputValue>>;

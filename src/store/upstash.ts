@@ -5,7 +5,10 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../clock.ts";
+import { systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
+import { StoreUnavailableError } from "../base/errors.ts";
+import type { SessionRecord } from "../base/session.ts";
 import {
   decodeCursor,
   encodeCursor,
@@ -14,15 +17,11 @@ import {
   FEED_TRIM_MARGIN_MS,
   randomFeedName,
 } from "./feed.ts";
-import {
-  type SessionRecord,
-  type SessionStore,
-  StoreRejectedError,
-  StoreUnavailableError,
-  type TokenStatus,
-} from "./port.ts";
+import { StoreRejectedError } from "./port.ts";
+import type { SessionStore, TokenStatus } from "./port.ts";
 import { isUnexpired, RECORD_MARGIN_MS, recordEndsAtMs } from "./rules.ts";
-import { createUpstashClient, type UpstashClient } from "./upstash_client.ts";
+import { createUpstashClient } from "./upstash_client.ts";
+import type { UpstashClient } from "./upstash_client.ts";
 import { createKeys, PREFIX } from "./upstash_keys.ts";
 import {
   listedSession,
@@ -36,7 +35,8 @@ import {
   unreadable,
   whole,
 } from "./upstash_reply.ts";
-import { type Script, SCRIPTS } from "./upstash_scripts.ts";
+import { SCRIPTS } from "./upstash_scripts.ts";
+import type { Script } from "./upstash_scripts.ts";
 
 /** How much longer than the feed its head lives. */
 const FEED_HEAD_EXTRA_MS = 30 * 86_400_000;

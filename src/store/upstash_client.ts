@@ -5,7 +5,8 @@
  * @module
  */
 import { Redis } from "@upstash/redis/cloudflare";
-import { StoreRejectedError, StoreUnavailableError } from "./port.ts";
+import { StoreUnavailableError } from "../base/errors.ts";
+import { StoreRejectedError } from "./port.ts";
 import type { Script } from "./upstash_scripts.ts";
 
 /** Attempts at one repeatable script. */

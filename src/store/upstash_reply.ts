@@ -4,15 +4,10 @@
  *
  * @module
  */
+import { StoreUnavailableError } from "../base/errors.ts";
+import type { SessionRecord, TokenGeneration } from "../base/session.ts";
 import { parseClaims } from "./claims_json.ts";
-import {
-  type NewSession,
-  type Revocation,
-  type SessionRecord,
-  StoreUnavailableError,
-  type TokenGeneration,
-  type TokenStatus,
-} from "./port.ts";
+import type { NewSession, Revocation, TokenStatus } from "./port.ts";
 
 /** Fields of a session, in the order of SESSION_FIELDS in `lua/session.lua`. */
 const FIELD_COUNT = 11;

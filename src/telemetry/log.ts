@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 import type { AuditEvent, EventSink } from "./events.ts";
 
 /** How log lines look. */

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { JsonValue } from "../store/port.ts";
+import type { JsonValue } from "../base/json.ts";
 
 /** `token_type`, checked strictly: a refresh token is never an access token. */
 export type TokenType = "access" | "refresh";

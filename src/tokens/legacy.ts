@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { compileClaims, toSubject } from "../identity/claims.ts";
-import type { JsonPointer } from "../identity/json_pointer.ts";
-import type { JsonValue } from "../store/port.ts";
+import type { JsonValue } from "../base/json.ts";
+import type { JsonPointer } from "../base/json_pointer.ts";
+import { compileClaims, toSubject } from "./claim_map.ts";
 import type { ClaimRules, TokenFailure, TokenType, VerifiedToken } from "./claims.ts";
 import { KeyRingError } from "./key_ring.ts";
 

@@ -6,8 +6,8 @@
  * @module
  */
 import { sign } from "hono/jwt";
+import type { SessionRecord, TokenGeneration } from "../base/session.ts";
 import type { GatewayConfig } from "../config/config.ts";
-import type { SessionRecord, TokenGeneration } from "../store/port.ts";
 import type { KeyRing } from "./key_ring.ts";
 
 /** An access token and a refresh token, with their times. */

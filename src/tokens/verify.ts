@@ -6,8 +6,8 @@
  */
 import { verify as verifyJwt } from "hono/jwt";
 import QuickLRU from "quick-lru";
-import type { Clock } from "../clock.ts";
-import type { JsonValue } from "../store/port.ts";
+import type { Clock } from "../base/clock.ts";
+import type { JsonValue } from "../base/json.ts";
 import { checkClaims, hasExpired } from "./claims.ts";
 import type { ClaimRules, TokenFailure, TokenType, VerifiedToken } from "./claims.ts";
 import type { KeyRing, RingKey } from "./key_ring.ts";

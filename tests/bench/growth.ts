@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { systemClock } from "../../src/clock.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import { compileRoutes } from "../../src/policy/routes.ts";
 import { createRevocationView } from "../../src/sessions/revocation_view.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";

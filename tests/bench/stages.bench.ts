@@ -4,9 +4,9 @@
  *
  * @module
  */
+import { systemClock } from "../../src/base/clock.ts";
 import { createCookieJar } from "../../src/browser/cookies.ts";
 import { createCsrf } from "../../src/browser/csrf.ts";
-import { systemClock } from "../../src/clock.ts";
 import { readCredential } from "../../src/http/authenticate.ts";
 import { createLeakGuard } from "../../src/http/leak_guard.ts";
 import { parseTarget } from "../../src/policy/path.ts";
@@ -22,7 +22,8 @@ import { createMemoryStore } from "../../src/store/memory.ts";
 import type { VerifiedToken } from "../../src/tokens/claims.ts";
 import { importKeyRing } from "../../src/tokens/key_ring.ts";
 import { createTokenVerifier } from "../../src/tokens/verify.ts";
-import { type Algorithm, keySet, mintTokens, ORIGIN } from "./tokens.ts";
+import { keySet, mintTokens, ORIGIN } from "./tokens.ts";
+import type { Algorithm } from "./tokens.ts";
 
 const rules = { issuer: ORIGIN, audience: ORIGIN, clockToleranceSeconds: 5 };
 const keys = await keySet("ES256");

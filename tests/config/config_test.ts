@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { ConfigError, loadConfig, parseConfig } from "../../src/config/load.ts";
-import type { Mode } from "../../src/config/environment.ts";
+import type { Mode } from "../../src/base/environment.ts";
 import { configJsonSchema } from "../../src/config/json_schema.ts";
+import { ConfigError, loadConfig, parseConfig } from "../../src/config/load.ts";
 
 const GOOD = {
   origin: "https://app.example.com",

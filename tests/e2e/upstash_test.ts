@@ -3,17 +3,20 @@
  * Redis: how far a revocation travels, what it costs, what an outage does.
  */
 import assert from "node:assert/strict";
-import { generateKeySet } from "../../src/tokens/key_ring.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import { createRevocationView } from "../../src/sessions/revocation_view.ts";
 import { createUpstashStore } from "../../src/store/upstash.ts";
 import type { VerifiedToken } from "../../src/tokens/claims.ts";
-import { systemClock } from "../../src/clock.ts";
+import { generateKeySet } from "../../src/tokens/key_ring.ts";
 import { PEOPLE, startBackend } from "../support/backend.ts";
-import { type GatewayProcess, startGatewayProcess } from "../support/gateway_process.ts";
-import { type RedisServer, startRedis } from "../support/redis.ts";
+import { startGatewayProcess } from "../support/gateway_process.ts";
+import type { GatewayProcess } from "../support/gateway_process.ts";
+import { startRedis } from "../support/redis.ts";
+import type { RedisServer } from "../support/redis.ts";
 import { report } from "../support/report.ts";
 import { until } from "../support/until.ts";
-import { startUpstashRest, type UpstashRest } from "../support/upstash_rest.ts";
+import { startUpstashRest } from "../support/upstash_rest.ts";
+import type { UpstashRest } from "../support/upstash_rest.ts";
 
 interface Stage {
   readonly gateways: readonly GatewayProcess[];

@@ -5,8 +5,9 @@
  */
 import assert from "node:assert/strict";
 import { v4, v7 } from "uuid";
-import type { Clock } from "../../src/clock.ts";
-import { type Revocation, type SessionStore, StoreUnavailableError } from "../../src/store/port.ts";
+import type { Clock } from "../../src/base/clock.ts";
+import { StoreUnavailableError } from "../../src/base/errors.ts";
+import type { Revocation, SessionStore } from "../../src/store/port.ts";
 import {
   DENY_FOR_MS,
   generation,

@@ -4,14 +4,9 @@
  * @module
  */
 import { v4, v7 } from "uuid";
-import type { Clock } from "../../src/clock.ts";
-import type {
-  NewSession,
-  Rotation,
-  SessionRecord,
-  SessionStore,
-  TokenGeneration,
-} from "../../src/store/port.ts";
+import type { Clock } from "../../src/base/clock.ts";
+import type { SessionRecord, TokenGeneration } from "../../src/base/session.ts";
+import type { NewSession, Rotation, SessionStore } from "../../src/store/port.ts";
 
 export const GRACE_MS = 10_000;
 export const DENY_FOR_MS = 30 * 60_000;

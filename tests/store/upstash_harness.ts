@@ -5,10 +5,13 @@
  */
 import type { Redis } from "ioredis";
 import type { SessionStore } from "../../src/store/port.ts";
-import { createUpstashStore, type UpstashOptions } from "../../src/store/upstash.ts";
+import { createUpstashStore } from "../../src/store/upstash.ts";
+import type { UpstashOptions } from "../../src/store/upstash.ts";
 import { createTestClock } from "../support/clock.ts";
-import { type RedisServer, startRedis } from "../support/redis.ts";
-import { startUpstashRest, type UpstashRest } from "../support/upstash_rest.ts";
+import { startRedis } from "../support/redis.ts";
+import type { RedisServer } from "../support/redis.ts";
+import { startUpstashRest } from "../support/upstash_rest.ts";
+import type { UpstashRest } from "../support/upstash_rest.ts";
 import type { StoreHarness } from "./contract.ts";
 
 /** A Redis and its endpoint, for all tests of a file. */

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { v4, v7 } from "uuid";
-import { StoreRejectedError, StoreUnavailableError } from "../../src/store/port.ts";
+import { StoreUnavailableError } from "../../src/base/errors.ts";
+import { StoreRejectedError } from "../../src/store/port.ts";
 import { createUpstashStore } from "../../src/store/upstash.ts";
 import { report } from "../support/report.ts";
 import { describeStore } from "./contract.ts";
-import { checkModel } from "./model.ts";
 import { DENY_FOR_MS, openSession, REMEMBER_FOR_MS, rotationOf } from "./fixtures.ts";
-import { createUpstashHarness, layUpstashGround, type UpstashHarness } from "./upstash_harness.ts";
+import { checkModel } from "./model.ts";
+import { createUpstashHarness, layUpstashGround } from "./upstash_harness.ts";
+import type { UpstashHarness } from "./upstash_harness.ts";
 
 const ground = await layUpstashGround({ persistent: true });
 Deno.test.afterAll(() => ground.stop());

@@ -6,16 +6,16 @@
  */
 import { parseConfig } from "../../src/config/load.ts";
 import { createGateway } from "../../src/gateway.ts";
-import { createIdentitySource } from "../../src/identity/source.ts";
 import type { IdentitySource } from "../../src/identity/port.ts";
+import { createIdentitySource } from "../../src/identity/source.ts";
 import { connectionOf, createBackground, createDenoTransport } from "../../src/main.ts";
 import type { UpstreamPem } from "../../src/main.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { SessionStore } from "../../src/store/port.ts";
 import type { AuditEvent, EventContext } from "../../src/telemetry/events.ts";
-import { importLegacyKey } from "../../src/tokens/legacy.ts";
 import { generateKeySet, importKeyRing } from "../../src/tokens/key_ring.ts";
 import type { KeyRing } from "../../src/tokens/key_ring.ts";
+import { importLegacyKey } from "../../src/tokens/legacy.ts";
 import { createTestClock } from "./clock.ts";
 import type { TestClock } from "./clock.ts";
 import { freePort } from "./ports.ts";

@@ -4,10 +4,12 @@
  * @module
  */
 import { html } from "hono/html";
-import type { SessionRecord } from "../../store/port.ts";
+import type { SessionRecord } from "../../base/session.ts";
 import { describeDevice } from "./device.ts";
-import { type Brand, type Html, layout } from "./layout.ts";
-import { fill, type Texts } from "./texts.ts";
+import { layout } from "./layout.ts";
+import type { Brand, Html } from "./layout.ts";
+import { fill } from "./texts.ts";
+import type { Texts } from "./texts.ts";
 
 /** Renders the page. */
 export function accountPage(options: {

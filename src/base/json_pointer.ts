@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { JsonValue } from "../store/port.ts";
+import type { JsonValue } from "./json.ts";
 
 /** A pointer into a JSON document: `""` is the whole of it, `"/user/id"` a part. */
 export type JsonPointer = "" | `/${string}`;

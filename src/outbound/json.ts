@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { JsonValue } from "../store/port.ts";
+import type { JsonValue } from "../base/json.ts";
 
 /**
  * Deepest nesting that is taken. The parser itself manages far more, but what it

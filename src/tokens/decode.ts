@@ -4,8 +4,8 @@
  * @module
  */
 import { decodeBase64Url } from "hono/utils/encode";
-import type { JsonValue } from "../store/port.ts";
-import { parseJson } from "./json.ts";
+import type { JsonValue } from "../base/json.ts";
+import { parseJson } from "../outbound/json.ts";
 
 const COMPACT_JWS = /^[\w-]+\.([\w-]+)\.[\w-]*$/;
 

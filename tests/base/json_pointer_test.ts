@@ -1,11 +1,8 @@
-import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  compilePointer,
-  isJsonPointer,
-  type JsonPointer,
-} from "../../src/identity/json_pointer.ts";
-import type { JsonValue } from "../../src/store/port.ts";
+import assert from "node:assert/strict";
+import type { JsonValue } from "../../src/base/json.ts";
+import { compilePointer, isJsonPointer } from "../../src/base/json_pointer.ts";
+import type { JsonPointer } from "../../src/base/json_pointer.ts";
 
 Deno.test("every example of RFC 6901 section 5 is read as it says", () => {
   const document: JsonValue = {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { retryAfterSeconds } from "../../src/identity/retry_after.ts";
+import { retryAfterSeconds } from "../../src/outbound/retry_after.ts";
 
 const nowMs = Date.parse("2026-01-01T00:00:00Z");
 

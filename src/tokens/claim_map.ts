@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { JsonValue, SubjectClaims } from "../store/port.ts";
-import { compilePointer, type JsonPointer } from "./json_pointer.ts";
+import type { JsonValue, SubjectClaims } from "../base/json.ts";
+import { compilePointer } from "../base/json_pointer.ts";
+import type { JsonPointer } from "../base/json_pointer.ts";
 
 /**
  * Claims that only Postern itself writes. A source that could set one of them

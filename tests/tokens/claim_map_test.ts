@@ -1,12 +1,12 @@
-import assert from "node:assert/strict";
 import fc from "fast-check";
+import assert from "node:assert/strict";
+import type { JsonValue } from "../../src/base/json.ts";
 import {
   compileClaims,
   MAX_SUBJECT_LENGTH,
   RESERVED_CLAIMS,
   toSubject,
-} from "../../src/identity/claims.ts";
-import type { JsonValue } from "../../src/store/port.ts";
+} from "../../src/tokens/claim_map.ts";
 
 Deno.test("a subject is a non-empty string or a whole number", () => {
   assert.equal(toSubject("ada"), "ada");

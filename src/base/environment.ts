@@ -4,7 +4,9 @@
  * @module
  */
 
-/** `dev` allows the demo identity, the memory store and starting without a configuration. */
+/** The port of the demo, and the default of every server start. */
+export const DEFAULT_PORT =
+  8787; /** `dev` allows the demo identity, the memory store and starting without a configuration. */
 export type Mode = "dev" | "production";
 
 /** Environment variables by name. */

@@ -5,9 +5,10 @@
  *
  * @module
  */
-import { networkReason } from "../telemetry/network_reason.ts";
-import type { JsonValue } from "../store/port.ts";
+import type { JsonValue } from "../base/json.ts";
+import type { AskContext } from "../base/presenter.ts";
 import { parseJson } from "./json.ts";
+import { networkReason } from "./network_reason.ts";
 
 /** Where to ask, and how much patience to have. */
 export interface BackChannelOptions {
@@ -22,12 +23,6 @@ export interface BackChannelOptions {
 export interface Question {
   readonly contentType: string;
   readonly body: string;
-}
-
-/** On whose behalf a question is asked. */
-export interface AskContext {
-  readonly requestId: string;
-  readonly signal: AbortSignal;
 }
 
 /** What came back. */

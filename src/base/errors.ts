@@ -1,0 +1,11 @@
+/**
+ * Errors that several rooms name.
+ *
+ * @module
+ */
+
+/** The store did not answer in time or broke; try again later (503 on the wire). */
+export class StoreUnavailableError extends Error {
+  override readonly name = "StoreUnavailableError";
+  readonly code = "store_unavailable";
+}
