@@ -50,6 +50,51 @@ export const PACKAGES: readonly DebianPackage[] = [
     proof: "/usr/sbin/nginx",
     service: "nginx",
   },
+  {
+    name: "haproxy",
+    reason: "path rules in front of Postern, and a contender of the benchmark",
+    proof: "/usr/sbin/haproxy",
+    service: "haproxy",
+  },
+  {
+    name: "lighttpd",
+    reason: "a CGI behind Postern folds header names harder than anybody else",
+    proof: "/usr/sbin/lighttpd",
+    service: "lighttpd",
+  },
+  {
+    name: "caddy",
+    reason: "forward-auth is tested with a real Caddy, and h2c comes from one",
+    proof: "/usr/bin/caddy",
+    service: "caddy",
+  },
+  {
+    name: "apache2",
+    reason: "serves mod_auth_openidc, an independent OpenID Connect relying party",
+    proof: "/usr/sbin/apache2",
+    service: "apache2",
+  },
+  {
+    name: "libapache2-mod-auth-openidc",
+    reason: "checks what an identity provider says by somebody else's reading of the standard",
+    proof: "/usr/lib/apache2/modules/mod_auth_openidc.so",
+  },
+  {
+    name: "prometheus",
+    reason: "promtool reads the metrics and the alert rules",
+    proof: "/usr/bin/promtool",
+    service: "prometheus",
+  },
+  {
+    name: "faketime",
+    reason: "a gateway whose clock is set back while it runs",
+    proof: "/usr/bin/faketime",
+  },
+  {
+    name: "libnss3-tools",
+    reason: "certutil makes Chromium trust a certificate of the test's own",
+    proof: "/usr/bin/certutil",
+  },
   { name: "wrk", reason: "load for the benchmarks", proof: "/usr/bin/wrk" },
   { name: "nghttp2-client", reason: "HTTP/2 load (h2load)", proof: "/usr/bin/h2load" },
   {
@@ -87,7 +132,8 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get -q -o DPkg::Lock::Timeout=300 update
 apt-get -q -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
 for service in $services; do
-  update-rc.d "$service" disable
+  # Some have no init script, only a unit of systemd; without either nothing starts them.
+  update-rc.d "$service" disable || systemctl disable "$service" || true
 done
 `;
 

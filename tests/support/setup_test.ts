@@ -33,15 +33,19 @@ Deno.test("a person gets one line to paste", () => {
 
 /** Runs the install script with programs that only write down how they were called. */
 async function runInstall(
-  { installExit, policyBefore }: { installExit: number; policyBefore: string | null },
+  { installExit, policyBefore, disableExit = 0 }: {
+    installExit: number;
+    policyBefore: string | null;
+    disableExit?: number;
+  },
 ): Promise<{ code: number; calls: string[]; policyAfter: string | null }> {
   const folder = await Deno.makeTempDir();
   const policy = `${folder}/policy-rc.d`;
   try {
     const recorder = (program: string, exit: number) =>
       `#!/bin/sh\nsh ${policy}; echo "${program} $* policy=$?" >> ${folder}/calls\n` +
-      `case "$*" in *install*) exit ${exit};; esac\n`;
-    for (const program of ["apt-get", "update-rc.d"]) {
+      `case "$*" in *install*) exit ${exit};; *disable*) exit ${disableExit};; esac\n`;
+    for (const program of ["apt-get", "update-rc.d", "systemctl"]) {
       const path = `${folder}/${program}`;
       await Deno.writeTextFile(path, recorder(program, installExit), { mode: 0o755 });
     }
@@ -71,6 +75,21 @@ Deno.test("no service starts while packages are installed, nor at the next boot"
     "update-rc.d redis-server disable policy=101",
   ]);
   assert.equal(policyAfter, null);
+});
+
+Deno.test("a service that only systemd knows does not fail the install", async () => {
+  const { code, calls } = await runInstall({
+    installExit: 0,
+    policyBefore: null,
+    disableExit: 1,
+  });
+  assert.equal(code, 0);
+  assert.deepEqual(calls.slice(2), [
+    "update-rc.d nginx disable policy=101",
+    "systemctl disable nginx policy=101",
+    "update-rc.d redis-server disable policy=101",
+    "systemctl disable redis-server policy=101",
+  ]);
 });
 
 Deno.test("a failed install fails, and leaves no policy behind", async () => {
