@@ -7,12 +7,12 @@
 import { systemClock } from "./base/clock.ts";
 import type { Environment, Mode } from "./base/environment.ts";
 import type { GatewayConfig } from "./config/config.ts";
-import { demoConfigFile } from "./config/demo.ts";
 import { ConfigError, loadConfig } from "./config/load.ts";
+import { demoConfigFile } from "./demo/config_file.ts";
+import { withDemoUpstream } from "./demo/upstream.ts";
 import { createGateway } from "./gateway.ts";
 import { problemResponse } from "./http/problem.ts";
 import { createIdentitySource } from "./identity/source.ts";
-import { withDemoUpstream } from "./proxy/demo_upstream.ts";
 import { workerWebSocket } from "./proxy/worker_web_socket.ts";
 import { StoreRejectedError } from "./store/port.ts";
 import type { SessionStore } from "./store/port.ts";

@@ -4,22 +4,16 @@
  *
  * @module
  */
+import type { LimitsConfig } from "../access/limits.ts";
+import type { SimpleJwtVersion } from "../access/simplejwt_words.ts";
 import { durationMs } from "../base/duration.ts";
 import type { Duration } from "../base/duration.ts";
 import { sizeBytes } from "../base/size.ts";
-import type { Brand } from "../browser/pages/layout.ts";
-import type { TextOverrides } from "../browser/pages/texts.ts";
+import type { PagesConfig } from "../endpoints/pages/options.ts";
 import type { RecheckOptions } from "../identity/recheck.ts";
 import type { LegacyConfig } from "../tokens/legacy.ts";
+import type { AssertionConfig } from "../tokens/options.ts";
 import type { ConfigFile } from "./schema.ts";
-
-/** How an upstream is told, provably, who is calling. */
-export interface AssertionConfig {
-  readonly header: "X-Auth-Assertion" | "Authorization";
-  readonly audience: string;
-  readonly ttlSeconds: number;
-  readonly alg: "ES256" | "EdDSA" | "RS256";
-}
 
 /** A backend. */
 export interface UpstreamConfig {
@@ -67,14 +61,6 @@ export interface TlsConfig {
   readonly keyPath: string | null;
 }
 
-/** What a proxied request may be at most. */
-export interface LimitsConfig {
-  readonly bodyBytes: number;
-  readonly urlBytes: number;
-  readonly headerBytes: number;
-  readonly headerCount: number;
-}
-
 /** One line of the route table. */
 export type RouteConfig = ConfigFile["routes"][number];
 
@@ -93,22 +79,11 @@ export type IdentityConfig =
     }
   );
 
-/** A version of `djangorestframework-simplejwt` whose words are spoken. */
-export type SimpleJwtVersion = "5.2" | "5.3" | "5.4" | "5.5";
-
 /** Where sessions and the blacklist live. */
 export type StoreConfig =
   | { readonly kind: "memory" }
   | { readonly kind: "sqlite"; readonly path: string }
   | { readonly kind: "upstash"; readonly commandTimeoutMs: number };
-
-/** How the pages look and speak. */
-export interface PagesConfig {
-  readonly brand: Brand;
-  /** Lower-case tag; `null`: as the browser asks. */
-  readonly language: string | null;
-  readonly texts: TextOverrides;
-}
 
 /** Everything that `createGateway` needs to know, validated. */
 export interface GatewayConfig {

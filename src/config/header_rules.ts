@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { foldHeaderName, HOP_BY_HOP } from "../proxy/request_headers.ts";
+import { foldHeaderName, HOP_BY_HOP } from "../http/header_names.ts";
 
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;

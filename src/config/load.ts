@@ -6,10 +6,10 @@
  */
 import type { z } from "zod";
 import type { Environment, Mode } from "../base/environment.ts";
-import { foldHeaderName } from "../proxy/request_headers.ts";
+import { demoConfigFile } from "../demo/config_file.ts";
+import { foldHeaderName } from "../http/header_names.ts";
 import { resolveConfig } from "./config.ts";
 import type { GatewayConfig } from "./config.ts";
-import { demoConfigFile } from "./demo.ts";
 import { safetyProblems } from "./safety.ts";
 import { configSchema } from "./schema.ts";
 import type { ConfigFile } from "./schema.ts";

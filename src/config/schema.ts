@@ -10,7 +10,7 @@ import type { Duration } from "../base/duration.ts";
 import { isJsonPointer } from "../base/json_pointer.ts";
 import { isSize, sizeBytes } from "../base/size.ts";
 import type { Size } from "../base/size.ts";
-import { LANGUAGES, TEXT_NAMES } from "../browser/pages/texts.ts";
+import { LANGUAGES, TEXT_NAMES } from "../endpoints/pages/texts.ts";
 import { patternProblem } from "../policy/routes.ts";
 import { headerRuleProblem, isHeaderValue } from "./header_rules.ts";
 

@@ -4,18 +4,12 @@
  * @module
  */
 import type { UpstreamConfig } from "../config/config.ts";
-import {
-  bridge,
-  CLOSE_CODE,
-  type DialOutcome,
-  type Handshake,
-  offeredProtocols,
-  type WebSocketTransport,
-} from "./web_socket.ts";
+import type { HeaderReader } from "../http/headers.ts";
+import type { LifelineCut } from "../sessions/lifeline.ts";
 import { passOn } from "./forward.ts";
 import type { Pool, Selection } from "./pool.ts";
-import type { HeaderReader } from "./incoming_headers.ts";
-import type { LifelineCut } from "../sessions/lifeline.ts";
+import { bridge, CLOSE_CODE, offeredProtocols } from "./web_socket.ts";
+import type { DialOutcome, Handshake, WebSocketTransport } from "./web_socket.ts";
 
 /** A WebSocket to be passed through. */
 export interface Connection {

@@ -6,10 +6,10 @@
  */
 import { setsOwnCookie } from "../browser/cookies.ts";
 import type { UpstreamConfig } from "../config/config.ts";
+import { HOP_BY_HOP, VIA } from "../http/header_names.ts";
 import { networkReason, wasNeverSent } from "../outbound/network_reason.ts";
 import { counted, observed } from "./bodies.ts";
 import type { Pool, Selection, Target } from "./pool.ts";
-import { HOP_BY_HOP, VIA } from "./request_headers.ts";
 import { createWatch } from "./watch.ts";
 import type { Watched } from "./watch.ts";
 import type { WebSocketTransport } from "./web_socket.ts";

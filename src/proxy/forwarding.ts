@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { ClientInfo } from "./client.ts";
-import type { HeaderReader } from "./incoming_headers.ts";
-import type { RequestTrace } from "./trace.ts";
+import type { ClientInfo } from "../http/client_address.ts";
+import type { HeaderReader } from "../http/headers.ts";
+import type { RequestTrace } from "../http/trace.ts";
 
 /**
  * The forwarding headers of a request. Incoming ones are continued only when

@@ -3,8 +3,7 @@
  *
  * @module
  */
-
-import { foldHeaderName } from "./request_headers.ts";
+import { foldHeaderName } from "../http/header_names.ts";
 
 /** Compiled rules; names in lower case. */
 export interface HeaderRules {

@@ -6,10 +6,10 @@
  */
 import { sign } from "hono/jwt";
 import type { Clock } from "../base/clock.ts";
-import type { AssertionConfig } from "../config/config.ts";
 import type { VerifiedToken } from "./claims.ts";
 import { KeyRingError } from "./key_ring.ts";
 import type { KeyRing } from "./key_ring.ts";
+import type { AssertionConfig } from "./options.ts";
 
 /** Gives the assertion for an access token: at once when one is fresh, else as a promise. */
 export type MintAssertion = (token: VerifiedToken) => string | Promise<string>;

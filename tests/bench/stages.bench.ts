@@ -4,18 +4,18 @@
  *
  * @module
  */
+import { readCredential } from "../../src/access/credential.ts";
+import { createLeakGuard } from "../../src/access/leak_guard.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { createCookieJar } from "../../src/browser/cookies.ts";
 import { createCsrf } from "../../src/browser/csrf.ts";
-import { readCredential } from "../../src/http/authenticate.ts";
-import { createLeakGuard } from "../../src/http/leak_guard.ts";
+import { readHeaders } from "../../src/http/headers.ts";
+import { traceOf } from "../../src/http/trace.ts";
 import { parseTarget } from "../../src/policy/path.ts";
 import { compileRoutes } from "../../src/policy/routes.ts";
 import { passOn } from "../../src/proxy/forward.ts";
 import { forwardingHeaders } from "../../src/proxy/forwarding.ts";
-import { readHeaders } from "../../src/proxy/incoming_headers.ts";
-import { createRequestHeaderFilter } from "../../src/proxy/request_headers.ts";
-import { traceOf } from "../../src/proxy/trace.ts";
+import { createRequestHeaderFilter } from "../../src/proxy/request_filter.ts";
 import { createWatch } from "../../src/proxy/watch.ts";
 import { createRevocationView } from "../../src/sessions/revocation_view.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";

@@ -3,13 +3,13 @@
  */
 import axe from "axe-core";
 import assert from "node:assert/strict";
+import { DEMO_TARGET, withDemoUpstream } from "../../src/demo/upstream.ts";
 import { signInOn, startChromium } from "../support/chromium.ts";
 import type { BrowserContext, ChromiumOptions, Page } from "../support/chromium.ts";
 import { startGateway } from "../support/gateway.ts";
 import type { TestGateway, TestGatewayOptions } from "../support/gateway.ts";
 import { report } from "../support/report.ts";
 import { startUpstream } from "../support/upstream.ts";
-import { DEMO_TARGET, withDemoUpstream } from "../../src/proxy/demo_upstream.ts";
 
 /** Playwright keeps its pipe to a browser open for as long as it likes. */
 function test(name: string, fn: () => Promise<void>): void {

@@ -1,11 +1,9 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { createClientResolver } from "../../src/proxy/client.ts";
-import {
-  createRequestHeaderFilter,
-  foldHeaderName,
-  headerValue,
-} from "../../src/proxy/request_headers.ts";
+import { headerValue } from "../../src/access/identity_headers.ts";
+import { createClientResolver } from "../../src/http/client_address.ts";
+import { foldHeaderName } from "../../src/http/header_names.ts";
+import { createRequestHeaderFilter } from "../../src/proxy/request_filter.ts";
 
 const staysBehind = createRequestHeaderFilter(["X-Auth-Email", "X-Tenant"]);
 

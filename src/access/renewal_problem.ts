@@ -1,0 +1,57 @@
+/**
+ * Outcomes that more than one transport turns into an answer.
+ *
+ * @module
+ */
+import type { Surroundings } from "../http/around.ts";
+import type { Problem } from "../http/problem.ts";
+import type { RefreshOutcome } from "../sessions/sessions.ts";
+
+/** The problem of a refresh that failed; writes the audit event. */
+export function refreshProblem(
+  outcome: Exclude<RefreshOutcome, { kind: "refreshed" }>,
+  around: Surroundings,
+): Problem {
+  switch (outcome.kind) {
+    case "invalid":
+      around.emit({ event: "refresh_denied", reason: outcome.failure });
+      return { code: "refresh_invalid" };
+    case "expired":
+      around.emit({ event: "refresh_denied", reason: "expired" });
+      return { code: "refresh_expired" };
+    case "reused":
+      around.emit({ event: "refresh_reused", subject: outcome.subject, sid: outcome.sid });
+      return { code: "refresh_reused" };
+    case "revoked":
+      around.emit({ event: "refresh_denied", reason: "revoked", sid: outcome.sid });
+      return { code: "session_revoked" };
+    case "refused": {
+      const { subject, sid } = outcome;
+      around.emit({ event: "refresh_denied", reason: "the backend knows them no more", sid });
+      around.emit({ event: "session_revoked", subject, sid });
+      return { code: "session_revoked" };
+    }
+    case "unavailable":
+      around.emit({ event: "identity_unavailable", reason: outcome.reason });
+      return { code: "identity_unavailable" };
+  }
+}
+
+/** Whether the cookies are good for nothing after this. */
+export function endsSession({ code }: Problem): boolean {
+  return code !== "identity_unavailable";
+}
+
+/** The problem of a throttled sign-in. */
+export function tooManyAttempts(retryAfterSeconds: number): Problem {
+  return {
+    code: "too_many_attempts",
+    detail: `Try again in ${describeWait(retryAfterSeconds)}.`,
+    retryAfterSeconds,
+  };
+}
+
+function describeWait(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} seconds`;
+  return `${Math.ceil(seconds / 60)} minutes`;
+}

@@ -1,0 +1,339 @@
+/**
+ * The pages that people see: sign-in, and their devices. Both work without a
+ * script; the script for front ends is served from here too.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import type { Context } from "hono";
+import { failure } from "../../access/failure.ts";
+import { loginLocation } from "../../access/login_location.ts";
+import { endsSession, refreshProblem } from "../../access/renewal_problem.ts";
+import { StoreUnavailableError } from "../../base/errors.ts";
+import { isSafeMethod, isSameOrigin } from "../../browser/csrf.ts";
+import { isFormNavigation } from "../../browser/navigation.ts";
+import { safeReturnTo } from "../../browser/return_to.ts";
+import { readFields } from "../../http/body.ts";
+import type { Fields } from "../../http/body.ts";
+import { allowOnly, refuse } from "../../http/endpoint.ts";
+import type { GatewayEnv } from "../../http/endpoint.ts";
+import { presenterOf } from "../../http/presenter.ts";
+import { problemStatus } from "../../http/problem.ts";
+import type { Problem } from "../../http/problem.ts";
+import type { VerifiedToken } from "../../tokens/claims.ts";
+import { FORGET_PAGES } from "../session/session.ts";
+import type { BrowserParts, SignInAttempt } from "../session/sign_in_form.ts";
+import { accountPage } from "./account_html.ts";
+import clientScript from "./client.js" with { type: "text" };
+import type { Html } from "./layout_html.ts";
+import type { PagesConfig } from "./options.ts";
+import { signInPage } from "./sign_in_html.ts";
+import type { SignInNotice } from "./sign_in_html.ts";
+import { createTexts } from "./texts.ts";
+
+/** What the pages are put together from. */
+export interface PagesParts extends BrowserParts {
+  /** Prefix of Postern's own paths. */
+  readonly prefix: string;
+  readonly config: PagesConfig;
+}
+
+type GatewayContext = Context<GatewayEnv>;
+
+/** Who is looking at a page, and the cookies that must ride on the answer. */
+interface Visitor {
+  readonly token: VerifiedToken | null;
+  readonly setCookies: readonly string[];
+  /** Tokens were there and are good for nothing any more. */
+  readonly expired: boolean;
+}
+
+/** The pages under `/auth`. Mount them before the cookie transport, whose paths they share. */
+export function pages(parts: PagesParts): Hono<GatewayEnv> {
+  const { origin, prefix, config, jar, csrf, sessions, verifier, authenticate } = parts;
+  const { brand } = config;
+  const textsFor = createTexts(config.texts, config.language);
+  const loginPath = `${prefix}/login`;
+  const accountPath = `${prefix}/account`;
+  const app = new Hono<GatewayEnv>();
+
+  async function page(
+    c: GatewayContext,
+    status: number,
+    setCookies: readonly string[],
+    render: (
+      look: { brand: typeof brand; texts: ReturnType<typeof textsFor>; nonce: string },
+    ) => Html,
+  ): Promise<Response> {
+    const nonce = crypto.getRandomValues(new Uint8Array(16)).toBase64();
+    const texts = textsFor(c.req.header("accept-language") ?? null);
+    const headers = new Headers({
+      "content-type": "text/html; charset=utf-8",
+      "content-language": texts.language,
+      "cache-control": "no-store",
+      "vary": "Accept-Language, Cookie",
+      "content-security-policy": pagePolicy(nonce, brand.logo),
+      // With no-referrer the form would be posted with "Origin: null".
+      "referrer-policy": "same-origin",
+    });
+    for (const cookie of setCookies) headers.append("set-cookie", cookie);
+    const body = await render({ brand, texts, nonce });
+    return new Response(String(body), { status, headers });
+  }
+
+  function showSignIn(
+    c: GatewayContext,
+    options: {
+      readonly returnTo: string;
+      readonly notice: SignInNotice;
+      readonly username?: string;
+      readonly setCookies?: readonly string[];
+      readonly status?: number;
+    },
+  ): Promise<Response> {
+    const { returnTo, notice, username = "", setCookies = [], status = 200 } = options;
+    return page(
+      c,
+      status,
+      setCookies,
+      (look) => signInPage({ ...look, action: loginPath, returnTo, username, notice }),
+    );
+  }
+
+  function redirect(location: string, setCookies: readonly string[] = []): Response {
+    const headers = new Headers({ location, "cache-control": "no-store" });
+    for (const cookie of setCookies) headers.append("set-cookie", cookie);
+    // See Other: whatever was posted is not posted again (RFC 9110 §15.4.4).
+    return new Response(null, { status: 303, headers });
+  }
+
+  /** Names the visitor by cookie; an expired access token is rotated in passing. */
+  async function visitor(c: GatewayContext, csrfField: unknown): Promise<Visitor | Problem> {
+    const { headers } = c.req.raw;
+    const around = c.get("around");
+    const cookies = jar.read(headers.get("cookie"));
+    if (cookies.conflicting) return { code: "ambiguous_credentials" };
+    const isForged = async (sid: string): Promise<boolean> =>
+      !isSafeMethod(c.req.method) && !(isSameOrigin(headers, origin) &&
+        await csrf.check(sid, typeof csrfField === "string" ? csrfField : null, cookies.csrf));
+
+    if (cookies.access !== null) {
+      const token = await authenticate(cookies.access, around.waitUntil);
+      if (token === "store_unavailable") return { code: token };
+      if (typeof token !== "string") {
+        if (await isForged(token.sid)) return { code: "csrf_failed" };
+        // Asked past the view: a page about sessions, and whoever was just turned away, must
+        // not be told what was true some seconds ago.
+        if (await sessions.status(token) === "live") {
+          return { token, setCookies: [], expired: false };
+        }
+      }
+    }
+    const nobody = { token: null, setCookies: [], expired: false };
+    if (cookies.refresh === null) return nobody;
+    const refresh = await verifier.identify(cookies.refresh, "refresh");
+    if (typeof refresh === "string") return { ...nobody, setCookies: jar.clear(), expired: true };
+    if (await isForged(refresh.sid)) return { code: "csrf_failed" };
+    const presenter = presenterOf(headers, c.req.raw.signal, around);
+    const outcome = await sessions.refresh(cookies.refresh, presenter);
+    if (outcome.kind !== "refreshed") {
+      const problem = refreshProblem(outcome, around);
+      if (!endsSession(problem)) return problem;
+      return { ...nobody, setCookies: jar.clear(), expired: true };
+    }
+    const { session, pair } = outcome.signedIn;
+    const { replayed } = outcome;
+    around.emit({ event: "refresh", subject: session.subject, sid: session.sid, replayed });
+    const token = await authenticate(pair.access, around.waitUntil);
+    if (typeof token === "string") return { code: token };
+    const { setCookies } = await parts.toCookies(outcome.signedIn);
+    return { token, setCookies, expired: false };
+  }
+
+  app.get("/login", async (c) => {
+    const returnTo = safeReturnTo(c.req.query("return_to"), prefix);
+    const reason = c.req.query("reason");
+    let visiting: Visitor | Problem;
+    try {
+      visiting = await visitor(c, null);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      visiting = { code: "store_unavailable" };
+    }
+    if ("code" in visiting) {
+      return withRetryAfter(
+        await showSignIn(c, {
+          returnTo,
+          notice: noticeOf(visiting),
+          status: problemStatus(visiting.code),
+          // Two cookies of one name: whichever it was, it is of no use.
+          setCookies: visiting.code === "ambiguous_credentials" ? jar.clear() : [],
+        }),
+        visiting,
+      );
+    }
+    const { token, setCookies, expired } = visiting;
+    if (token !== null) return redirect(returnTo, setCookies);
+    const kind = reason === "signed_out"
+      ? "signed_out"
+      : expired || reason === "expired"
+      ? "expired"
+      : "none";
+    return await showSignIn(c, { returnTo, notice: { kind }, setCookies });
+  });
+
+  app.post("/login", async (c, next) => {
+    if (!isFormNavigation(c.req.raw)) return await next();
+    let attempt: SignInAttempt;
+    try {
+      attempt = await parts.attemptSignIn(c);
+    } catch (error) {
+      // The audit event; a person gets the page instead of the problem document.
+      failure(error, c.get("around"));
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      attempt = { kind: "failed", problem: { code: "store_unavailable" }, fields: {} };
+    }
+    const returnTo = safeReturnTo(text(attempt.fields, "return_to"), prefix);
+    if (attempt.kind === "signed_in") return redirect(returnTo, attempt.session.setCookies);
+    const { problem, fields } = attempt;
+    return withRetryAfter(
+      await showSignIn(c, {
+        returnTo,
+        username: text(fields, "username"),
+        notice: noticeOf(problem),
+        status: problemStatus(problem.code),
+      }),
+      problem,
+    );
+  });
+
+  app.get("/account", async (c) => {
+    const visiting = await visitor(c, null);
+    if ("code" in visiting) return refuse(c, visiting);
+    const { token, setCookies, expired } = visiting;
+    if (token === null) return redirect(loginLocation(loginPath, accountPath, expired), setCookies);
+    const [csrfToken, list] = await Promise.all([
+      csrf.issue(token.sid),
+      sessions.list(token.subject),
+    ]);
+    return await page(c, 200, setCookies, (look) =>
+      accountPage({
+        ...look,
+        action: accountPath,
+        csrfToken,
+        subject: token.subject,
+        currentSid: token.sid,
+        sessions: list,
+        ended: c.req.query("ended") !== undefined,
+      }));
+  });
+  allowOnly(app, "/account", ["GET"]);
+
+  /** A form of the account page: CSRF checked, then done, then back to a page. */
+  function accountForm(
+    path: string,
+    act: (c: GatewayContext, token: VerifiedToken, fields: Fields) => Promise<"stay" | "leave">,
+  ): void {
+    app.post(path, async (c) => {
+      const body = await readFields(c.req.raw);
+      if (body.kind === "problem") return refuse(c, body.problem);
+      const visiting = await visitor(c, body.fields["csrf_token"]);
+      if ("code" in visiting) return refuse(c, visiting);
+      const { token, setCookies, expired } = visiting;
+      if (token === null) {
+        return redirect(loginLocation(loginPath, accountPath, expired), setCookies);
+      }
+      if (await act(c, token, body.fields) === "stay") {
+        return redirect(`${accountPath}?ended`, setCookies);
+      }
+      const response = redirect(`${loginPath}?reason=signed_out`, jar.clear());
+      response.headers.set("clear-site-data", FORGET_PAGES);
+      return response;
+    });
+    allowOnly(app, path, ["POST"]);
+  }
+
+  accountForm("/account/end", async (c, { subject, sid: own }, fields) => {
+    const sid = text(fields, "sid");
+    // Already gone is as good as ended.
+    if (await sessions.endOwn(subject, sid)) {
+      c.get("around").emit({ event: "session_revoked", subject, sid });
+    }
+    return sid === own ? "leave" : "stay";
+  });
+
+  accountForm("/account/sign-out", async (c, token) => {
+    await sessions.end(token);
+    const { subject, sid } = token;
+    c.get("around").emit({ event: "session_revoked", subject, sid });
+    return "leave";
+  });
+
+  accountForm("/account/sign-out-everywhere", async (c, { subject }) => {
+    await sessions.endAll(subject);
+    c.get("around").emit({ event: "subject_revoked", subject });
+    return "leave";
+  });
+
+  let etag: string | null = null;
+  app.get("/client.js", async (c) => {
+    if (etag === null) {
+      const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(clientScript));
+      etag = `"${new Uint8Array(digest).toHex().slice(0, 32)}"`;
+    }
+    const headers = {
+      "content-type": "text/javascript; charset=utf-8",
+      // Asked each time, answered with 304: a deploy of the gateway is never met by an old script.
+      "cache-control": "no-cache",
+      etag,
+    };
+    return c.req.header("if-none-match") === etag
+      ? new Response(null, { status: 304, headers })
+      : new Response(clientScript, { headers });
+  });
+  allowOnly(app, "/client.js", ["GET"]);
+
+  return app;
+}
+
+/** Nothing from anywhere, and a form that can only be posted back here (CSP Level 3). */
+function pagePolicy(nonce: string, logo: string | null): string {
+  const images = logo === null
+    ? "'none'"
+    : logo.startsWith("data:")
+    ? "data:"
+    : logo.startsWith("/")
+    ? "'self'"
+    : new URL(logo).origin;
+  return `default-src 'none'; style-src 'nonce-${nonce}'; img-src ${images}; ` +
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+}
+
+function noticeOf(problem: Problem): SignInNotice {
+  switch (problem.code) {
+    case "invalid_credentials":
+      return { kind: "wrong" };
+    case "invalid_request":
+      return { kind: "missing" };
+    case "too_many_attempts":
+      return { kind: "throttled", retryAfterSeconds: problem.retryAfterSeconds ?? 60 };
+    case "csrf_failed":
+    case "ambiguous_credentials":
+      return { kind: "refused" };
+    case "claims_too_large":
+      return { kind: "too_large" };
+    default:
+      return { kind: "unavailable" };
+  }
+}
+
+function withRetryAfter(response: Response, problem: Problem): Response {
+  const seconds = problem.retryAfterSeconds ?? (response.status === 503 ? 1 : undefined);
+  if (seconds !== undefined) response.headers.set("retry-after", String(Math.ceil(seconds)));
+  return response;
+}
+
+function text(fields: Fields, name: string): string {
+  const value = fields[name];
+  return typeof value === "string" ? value : "";
+}

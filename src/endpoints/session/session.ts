@@ -1,0 +1,236 @@
+/**
+ * The cookie transport: sign-in, refresh and sign-out for browsers. Tokens
+ * travel in cookies that no script can read.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import type { Context } from "hono";
+import type { CookieSession } from "../../access/cookie_session.ts";
+import { readCredential } from "../../access/credential.ts";
+import { endsSession, refreshProblem } from "../../access/renewal_problem.ts";
+import type { GatewayCookies } from "../../browser/cookies.ts";
+import { isSameOrigin } from "../../browser/csrf.ts";
+import { allowOnly, fail, refuse } from "../../http/endpoint.ts";
+import type { GatewayEnv } from "../../http/endpoint.ts";
+import { presenterOf } from "../../http/presenter.ts";
+import type { Problem } from "../../http/problem.ts";
+import type { VerifiedToken } from "../../tokens/claims.ts";
+import type { BrowserParts } from "./sign_in_form.ts";
+
+type GatewayContext = Context<GatewayEnv>;
+
+/** `Clear-Site-Data` of a sign-out: the back button must not show what was private. */
+export const FORGET_PAGES = '"cache"';
+
+/** *Session JSON* of the wire contract. */
+interface SessionJson {
+  readonly subject: string;
+  readonly sid: string;
+  readonly scope: string;
+  readonly accessExpiresAt: string;
+  readonly refreshExpiresAt: string;
+  readonly csrfToken: string;
+}
+
+/** The endpoints under `/auth` that browsers use. */
+export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
+  const { origin, jar, csrf, attemptSignIn, toCookies, sessions, verifier, authenticate } = parts;
+  const app = new Hono<GatewayEnv>();
+
+  function withCookies(response: Response, setCookies: readonly string[]): Response {
+    response.headers.set("cache-control", "no-store");
+    for (const cookie of setCookies) response.headers.append("set-cookie", cookie);
+    return response;
+  }
+
+  function answerSignedIn(c: GatewayContext, cookieSession: CookieSession): Response {
+    const { signedIn: { session, pair }, csrfToken, setCookies } = cookieSession;
+    const json: SessionJson = {
+      subject: session.subject,
+      sid: session.sid,
+      scope: typeof session.claims["scope"] === "string" ? session.claims["scope"] : "",
+      accessExpiresAt: iso(pair.accessExpiresAtSeconds),
+      refreshExpiresAt: iso(pair.refreshExpiresAtSeconds),
+      csrfToken,
+    };
+    return withCookies(c.json(json), setCookies);
+  }
+
+  function signedOut(c: GatewayContext): Response {
+    const response = withCookies(c.body(null, 204), jar.clear());
+    response.headers.set("clear-site-data", FORGET_PAGES);
+    return response;
+  }
+
+  /** The caller of an endpoint that needs a valid access token, CSRF checked. */
+  async function caller(
+    c: GatewayContext,
+    unsafe: boolean,
+  ): Promise<{ token: VerifiedToken } | { problem: Problem }> {
+    const credential = readCredential(c.req.raw.headers, jar);
+    if (credential.kind === "refused") return { problem: { code: credential.code } };
+    if (credential.kind === "none") return { problem: { code: "token_missing" } };
+    const token = await authenticate(credential.token, c.get("around").waitUntil);
+    if (typeof token === "string") return { problem: { code: token } };
+    if (
+      unsafe && credential.kind === "cookie" &&
+      !(await passesCsrf(c, token.sid, credential.cookies))
+    ) {
+      return { problem: { code: "csrf_failed" } };
+    }
+    return { token };
+  }
+
+  async function passesCsrf(
+    c: GatewayContext,
+    sid: string,
+    cookies: GatewayCookies,
+  ): Promise<boolean> {
+    const { headers } = c.req.raw;
+    return isSameOrigin(headers, origin) &&
+      await csrf.check(sid, headers.get("x-csrf-token"), cookies.csrf);
+  }
+
+  app.post("/login", async (c) => {
+    const attempt = await attemptSignIn(c);
+    return attempt.kind === "failed"
+      ? fail(c, attempt.problem)
+      : answerSignedIn(c, attempt.session);
+  });
+  allowOnly(app, "/login", ["GET", "POST"]);
+
+  app.post("/refresh", async (c) => {
+    const around = c.get("around");
+    const { headers } = c.req.raw;
+    if (!isSameOrigin(headers, origin)) return refuse(c, { code: "csrf_failed" });
+    const cookies = jar.read(headers.get("cookie"));
+    if (cookies.conflicting) return refuse(c, { code: "ambiguous_credentials" });
+    if (cookies.refresh === null) return refuse(c, { code: "refresh_missing" });
+    const token = await verifier.identify(cookies.refresh, "refresh");
+    if (typeof token === "string") {
+      around.emit({ event: "refresh_denied", reason: token });
+      return withCookies(fail(c, { code: "refresh_invalid" }), jar.clear());
+    }
+    if (!(await passesCsrf(c, token.sid, cookies))) return refuse(c, { code: "csrf_failed" });
+    const presenter = presenterOf(headers, c.req.raw.signal, around);
+    const outcome = await sessions.refresh(cookies.refresh, presenter);
+    if (outcome.kind === "refreshed") {
+      const { session } = outcome.signedIn;
+      around.emit({
+        event: "refresh",
+        subject: session.subject,
+        sid: session.sid,
+        replayed: outcome.replayed,
+      });
+      return answerSignedIn(c, await toCookies(outcome.signedIn));
+    }
+    const problem = refreshProblem(outcome, around);
+    return withCookies(fail(c, problem), endsSession(problem) ? jar.clear() : []);
+  });
+  allowOnly(app, "/refresh", ["POST"]);
+
+  /** Whose session a sign-out is about: good even when the tokens have expired. */
+  async function signingOut(c: GatewayContext): Promise<
+    { token: VerifiedToken | null; cookies: boolean } | { problem: Problem }
+  > {
+    const { headers } = c.req.raw;
+    const credential = readCredential(headers, jar);
+    if (credential.kind === "refused") return { problem: { code: credential.code } };
+    if (credential.kind === "bearer") {
+      const token = await verifier.identify(credential.token, "access");
+      if (typeof token === "string") return { problem: { code: "token_invalid" } };
+      return { token, cookies: false };
+    }
+    if (!isSameOrigin(headers, origin)) return { problem: { code: "csrf_failed" } };
+    const { cookies } = credential;
+    for (
+      const [value, type] of [[cookies.refresh, "refresh"], [cookies.access, "access"]] as const
+    ) {
+      if (value === null) continue;
+      const token = await verifier.identify(value, type);
+      if (typeof token === "string") continue;
+      if (!(await passesCsrf(c, token.sid, cookies))) return { problem: { code: "csrf_failed" } };
+      return { token, cookies: true };
+    }
+    return { token: null, cookies: true };
+  }
+
+  app.post("/logout", async (c) => {
+    const who = await signingOut(c);
+    if ("problem" in who) return refuse(c, who.problem);
+    if (who.token !== null) {
+      await sessions.end(who.token);
+      const { subject, sid } = who.token;
+      c.get("around").emit({ event: "session_revoked", subject, sid });
+    }
+    return signedOut(c);
+  });
+  allowOnly(app, "/logout", ["POST"]);
+
+  app.post("/logout/all", async (c) => {
+    // Ending other devices' sessions takes a session that still stands.
+    const who = await caller(c, true);
+    if ("problem" in who) return refuse(c, who.problem);
+    await sessions.endAll(who.token.subject);
+    c.get("around").emit({ event: "subject_revoked", subject: who.token.subject });
+    return signedOut(c);
+  });
+  allowOnly(app, "/logout/all", ["POST"]);
+
+  app.get("/session", async (c) => {
+    const who = await caller(c, false);
+    if ("problem" in who) return fail(c, who.problem);
+    const { token } = who;
+    const session = await sessions.read(token.sid);
+    if (session === null) return fail(c, { code: "session_revoked" });
+    const json: SessionJson = {
+      subject: token.subject,
+      sid: token.sid,
+      scope: token.scope,
+      accessExpiresAt: iso(token.expiresAtSeconds),
+      refreshExpiresAt: iso(session.current.refreshExpiresAtSeconds),
+      csrfToken: await csrf.issue(token.sid),
+    };
+    return withCookies(c.json(json), []);
+  });
+  allowOnly(app, "/session", ["GET"]);
+
+  app.get("/sessions", async (c) => {
+    const who = await caller(c, false);
+    if ("problem" in who) return fail(c, who.problem);
+    const { token } = who;
+    const records = await sessions.list(token.subject);
+    return withCookies(
+      c.json({
+        sessions: records.map((session) => ({
+          sid: session.sid,
+          createdAt: new Date(session.createdAtMs).toISOString(),
+          lastSeenAt: new Date(session.lastSeenAtMs).toISOString(),
+          userAgent: session.userAgent,
+          ip: session.ip,
+          current: session.sid === token.sid,
+        })),
+      }),
+      [],
+    );
+  });
+  allowOnly(app, "/sessions", ["GET"]);
+
+  app.delete("/sessions/:sid", async (c) => {
+    const who = await caller(c, true);
+    if ("problem" in who) return refuse(c, who.problem);
+    const sid = c.req.param("sid");
+    const { subject } = who.token;
+    if (!(await sessions.endOwn(subject, sid))) return fail(c, { code: "session_not_found" });
+    c.get("around").emit({ event: "session_revoked", subject, sid });
+    return withCookies(c.body(null, 204), sid === who.token.sid ? jar.clear() : []);
+  });
+  allowOnly(app, "/sessions/:sid", ["DELETE"]);
+
+  return app;
+}
+
+function iso(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
+}

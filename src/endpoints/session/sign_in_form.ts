@@ -1,0 +1,108 @@
+/**
+ * A sign-in as browsers send it, whoever asks: the script of a front end, or
+ * the form of the sign-in page.
+ *
+ * @module
+ */
+import type { Context } from "hono";
+import * as z from "zod";
+import type { CookieSession, ToCookies } from "../../access/cookie_session.ts";
+import { tooManyAttempts } from "../../access/renewal_problem.ts";
+import type { Authenticate } from "../../access/standing.ts";
+import { CookieTooLargeError } from "../../browser/cookies.ts";
+import type { CookieJar } from "../../browser/cookies.ts";
+import { isSameOrigin } from "../../browser/csrf.ts";
+import type { Csrf } from "../../browser/csrf.ts";
+import { readFields } from "../../http/body.ts";
+import type { Fields } from "../../http/body.ts";
+import { denied } from "../../http/endpoint.ts";
+import type { GatewayEnv } from "../../http/endpoint.ts";
+import type { Problem } from "../../http/problem.ts";
+import type { Sessions } from "../../sessions/sessions.ts";
+import type { SignIn } from "../../sign_in/sign_in.ts";
+import type { TokenVerifier } from "../../tokens/verify.ts";
+
+/** What everything that browsers ask of Postern is put together from. */
+export interface BrowserParts {
+  readonly origin: string;
+  readonly jar: CookieJar;
+  readonly csrf: Csrf;
+  readonly attemptSignIn: (c: Context<GatewayEnv>) => Promise<SignInAttempt>;
+  readonly toCookies: ToCookies;
+  readonly sessions: Sessions;
+  readonly verifier: TokenVerifier;
+  readonly authenticate: Authenticate;
+}
+
+/** What became of an attempt. `fields` is what was sent, as far as it could be read. */
+export type SignInAttempt =
+  | { readonly kind: "signed_in"; readonly session: CookieSession; readonly fields: Fields }
+  | { readonly kind: "failed"; readonly problem: Problem; readonly fields: Fields };
+
+const credentialsSchema = z.object({
+  username: z.string().min(1).max(1024),
+  password: z.string().min(1).max(4096),
+});
+
+/** Prepares the attempt: origin rule, body, throttle, identity source, session, audit event. */
+export function createSignInAttempt(
+  { origin, signIn, sessions, toCookies }: {
+    readonly origin: string;
+    readonly signIn: SignIn;
+    readonly sessions: Pick<Sessions, "discard">;
+    readonly toCookies: ToCookies;
+  },
+): (c: Context<GatewayEnv>) => Promise<SignInAttempt> {
+  return async function attemptSignIn(c) {
+    const around = c.get("around");
+    let fields: Fields = {};
+    const failed = (problem: Problem): SignInAttempt => ({ kind: "failed", problem, fields });
+    // No session yet, so no CSRF token: the origin rule alone (login CSRF).
+    if (!isSameOrigin(c.req.raw.headers, origin)) return failed(denied(c, { code: "csrf_failed" }));
+    const body = await readFields(c.req.raw);
+    if (body.kind === "problem") return failed(body.problem);
+    fields = body.fields;
+    const credentials = credentialsSchema.safeParse(fields);
+    if (!credentials.success) {
+      return failed({
+        code: "invalid_request",
+        detail: "Send username and password.",
+        extensions: {
+          errors: credentials.error.issues.map((issue) => ({
+            field: issue.path.join("."),
+            message: issue.message,
+          })),
+        },
+      });
+    }
+    const device = { userAgent: c.req.header("user-agent") ?? "", ip: around.client.address };
+    const outcome = await signIn(credentials.data, device, {
+      requestId: around.trace.requestId,
+      signal: c.req.raw.signal,
+    });
+    switch (outcome.kind) {
+      case "signed_in": {
+        const { session } = outcome.signedIn;
+        try {
+          const answer = await toCookies(outcome.signedIn);
+          around.emit({ event: "sign_in", subject: session.subject, sid: session.sid });
+          return { kind: "signed_in", session: answer, fields };
+        } catch (error) {
+          if (!(error instanceof CookieTooLargeError)) throw error;
+          await sessions.discard(session);
+          around.emit({ event: "sign_in_failed", reason: error.message });
+          return failed({ code: "claims_too_large", detail: error.message });
+        }
+      }
+      case "rejected":
+        around.emit({ event: "sign_in_failed", reason: "invalid_credentials" });
+        return failed({ code: "invalid_credentials" });
+      case "throttled":
+        around.emit({ event: "sign_in_throttled", retryAfterSeconds: outcome.retryAfterSeconds });
+        return failed(tooManyAttempts(outcome.retryAfterSeconds));
+      case "unavailable":
+        around.emit({ event: "identity_unavailable", reason: outcome.reason });
+        return failed({ code: "identity_unavailable" });
+    }
+  };
+}

@@ -1,0 +1,196 @@
+/**
+ * The token transport: token pairs in JSON for API clients, mobile apps and
+ * existing SimpleJWT front ends. Answers are worded as
+ * `djangorestframework-simplejwt` words them.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import type { Context } from "hono";
+import { refreshProblem, tooManyAttempts } from "../../access/renewal_problem.ts";
+import {
+  BLACKLISTED,
+  drfResponse,
+  failureDetail,
+  timeBeforeType,
+} from "../../access/simplejwt_words.ts";
+import type { SimpleJwtVersion, Status } from "../../access/simplejwt_words.ts";
+import type { GatewayEnv } from "../../http/endpoint.ts";
+import { presenterOf } from "../../http/presenter.ts";
+import type { RevocationView } from "../../sessions/revocation_view.ts";
+import type { RefreshOutcome, Sessions } from "../../sessions/sessions.ts";
+import type { SignIn } from "../../sign_in/sign_in.ts";
+import type { TokenFailure, VerifiedToken } from "../../tokens/claims.ts";
+import type { TokenVerifier } from "../../tokens/verify.ts";
+import { readDrfBody, textFields } from "./drf_body.ts";
+
+/** What the token transport is put together from. */
+export interface TokenTransportParts {
+  /** Where the endpoints are: `paths.token`. */
+  readonly prefix: string;
+  /** Whose words are spoken. */
+  readonly version: SimpleJwtVersion;
+  readonly signIn: SignIn;
+  readonly sessions: Sessions;
+  readonly verifier: TokenVerifier;
+  readonly view: RevocationView;
+}
+
+type GatewayContext = Context<GatewayEnv>;
+
+const NO_ACCOUNT = "No active account found with the given credentials";
+
+/** What DRF says of an endpoint when it is asked for its `OPTIONS`. */
+const PARSES = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"];
+
+/** The endpoints under `paths.token`, each with and without a trailing slash. */
+export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
+  const { prefix, version, signIn, sessions, verifier, view } = parts;
+  const app = new Hono<GatewayEnv>();
+
+  function post<Name extends string>(
+    path: string,
+    name: string,
+    fieldNames: readonly Name[],
+    handler: (c: GatewayContext, fields: Record<Name, string>) => Promise<Response>,
+  ) {
+    async function handle(c: GatewayContext): Promise<Response> {
+      switch (c.req.method) {
+        case "POST": {
+          const body = await readDrfBody(c.req.raw);
+          if (body.kind === "refused") return drfResponse(body.status, body.body);
+          const fields = textFields(body.fields, fieldNames);
+          return "errors" in fields
+            ? drfResponse(400, fields.errors)
+            : await handler(c, fields.values);
+        }
+        case "OPTIONS":
+          return drfResponse(200, { name, renders: ["application/json"], parses: PARSES });
+        default:
+          return drfResponse(405, { detail: `Method "${c.req.method}" not allowed.` });
+      }
+    }
+    for (const spelling of [prefix + path, `${prefix}${path}/`]) {
+      app.all(spelling, async (c) => {
+        const response = await handle(c);
+        response.headers.set("allow", "POST, OPTIONS");
+        return response;
+      });
+    }
+  }
+
+  post("", "Token Obtain Pair", ["username", "password"], async (c, { username, password }) => {
+    const around = c.get("around");
+    const presenter = presenterOf(c.req.raw.headers, c.req.raw.signal, around);
+    const outcome = await signIn({ username, password }, presenter.device, presenter);
+    switch (outcome.kind) {
+      case "signed_in": {
+        const { session, pair } = outcome.signedIn;
+        around.emit({ event: "sign_in", subject: session.subject, sid: session.sid });
+        return drfResponse(200, { refresh: pair.refresh, access: pair.access });
+      }
+      case "rejected":
+        around.emit({ event: "sign_in_failed", reason: "invalid_credentials" });
+        return drfResponse(401, { detail: NO_ACCOUNT });
+      case "throttled": {
+        around.emit({
+          event: "sign_in_throttled",
+          retryAfterSeconds: outcome.retryAfterSeconds,
+        });
+        const { detail, retryAfterSeconds = 1 } = tooManyAttempts(outcome.retryAfterSeconds);
+        return retryLater(429, { detail, code: "too_many_attempts" }, retryAfterSeconds);
+      }
+      case "unavailable":
+        around.emit({ event: "identity_unavailable", reason: outcome.reason });
+        return unavailable("Sign-in is not possible at the moment.");
+    }
+  });
+
+  post("/refresh", "Token Refresh", ["refresh"], async (c, { refresh }) => {
+    const around = c.get("around");
+    const presenter = presenterOf(c.req.raw.headers, c.req.raw.signal, around);
+    const outcome = await sessions.refresh(refresh, presenter);
+    if (outcome.kind === "refreshed") {
+      const { session, pair } = outcome.signedIn;
+      around.emit({
+        event: "refresh",
+        subject: session.subject,
+        sid: session.sid,
+        replayed: outcome.replayed,
+      });
+      return drfResponse(200, { access: pair.access, refresh: pair.refresh });
+    }
+    refreshProblem(outcome, around);
+    return await refreshRefused(outcome, refresh);
+  });
+
+  post("/verify", "Token Verify", ["token"], async (c, fields) => {
+    const token = await anyToken(fields.token);
+    if (typeof token === "string") return notValid(failureDetail(token, version));
+    if (await isSpent(token, c)) return drfResponse(400, { non_field_errors: [BLACKLISTED] });
+    return drfResponse(200, {});
+  });
+
+  post("/blacklist", "Token Blacklist", ["refresh"], async (c, { refresh }) => {
+    const token = await verifier.verify(refresh, "refresh");
+    if (typeof token === "string") return await refreshFailure(token, refresh);
+    if (await isSpent(token, c)) return notValid(BLACKLISTED);
+    // A blacklisted refresh token is a sign-out: the whole session ends with it.
+    await sessions.end(token);
+    const { subject, sid } = token;
+    c.get("around").emit({ event: "session_revoked", subject, sid });
+    return drfResponse(200, {});
+  });
+
+  async function anyToken(token: string): Promise<VerifiedToken | TokenFailure> {
+    const access = await verifier.verify(token, "access");
+    return access === "wrong_type" ? await verifier.verify(token, "refresh") : access;
+  }
+
+  /** Whether a token, good by itself, has been revoked, or spent by rotation. */
+  async function isSpent(token: VerifiedToken, c: GatewayContext): Promise<boolean> {
+    if (token.type === "refresh") return await sessions.isSpent(token);
+    const fresh = await view.ensureFresh(c.get("around").waitUntil);
+    return fresh ? view.isRevoked(token) : await sessions.status(token) !== "live";
+  }
+
+  async function refreshRefused(
+    outcome: Exclude<RefreshOutcome, { kind: "refreshed" }>,
+    token: string,
+  ): Promise<Response> {
+    switch (outcome.kind) {
+      case "invalid":
+        return await refreshFailure(outcome.failure, token);
+      case "expired":
+        return notValid(failureDetail("expired", version));
+      case "reused":
+      case "revoked":
+        return notValid(BLACKLISTED);
+      case "refused":
+        return drfResponse(401, { detail: "No active account found for the given token." });
+      case "unavailable":
+        return unavailable("Tokens can not be refreshed at the moment.");
+    }
+  }
+
+  async function refreshFailure(failure: TokenFailure, token: string): Promise<Response> {
+    const told = await timeBeforeType(failure, token, "refresh", verifier);
+    return notValid(failureDetail(told, version));
+  }
+
+  return app;
+}
+
+function notValid(detail: string): Response {
+  return drfResponse(401, { detail, code: "token_not_valid" });
+}
+
+function unavailable(detail: string): Response {
+  return retryLater(503, { detail, code: "identity_unavailable" }, 1);
+}
+
+function retryLater(status: Status, body: object, seconds: number): Response {
+  const response = drfResponse(status, body);
+  response.headers.set("retry-after", String(Math.ceil(seconds)));
+  return response;
+}

@@ -1,0 +1,42 @@
+/**
+ * What the endpoint groups share: the request's surroundings, and how a
+ * failure leaves the house.
+ *
+ * @module
+ */
+import type { WaitUntil } from "../base/background.ts";
+import type { AuditEvent, EventSink } from "../telemetry/events.ts";
+import type { ClientInfo } from "./client_address.ts";
+import type { RequestTrace } from "./trace.ts";
+
+/** What a runtime's entry knows of a connection; Hono hands it to us as `env`. */
+export interface ConnectionInfo {
+  /** Address of the peer, or of the client where the platform says so (Workers). */
+  readonly remoteAddress: string;
+  /** Keeps background work alive after the answer has been sent. */
+  readonly waitUntil: WaitUntil;
+}
+
+/** The surroundings of one request. */
+export interface Surroundings {
+  readonly client: ClientInfo;
+  readonly trace: RequestTrace;
+  readonly waitUntil: WaitUntil;
+  /** Writes an audit event about this request. */
+  emit(event: AuditEvent): void;
+}
+
+/** Builds {@link Surroundings}. */
+export function surroundingsOf(
+  client: ClientInfo,
+  trace: RequestTrace,
+  waitUntil: WaitUntil,
+  sink: EventSink,
+): Surroundings {
+  return {
+    client,
+    trace,
+    waitUntil,
+    emit: (event) => sink(event, { requestId: trace.requestId, clientAddress: client.address }),
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * Who is at the other end of a connection, when there may be proxies between.
+ *
+ * @module
+ */
+import ipaddr from "ipaddr.js";
+import QuickLRU from "quick-lru";
+import type { HeaderReader } from "./headers.ts";
+
+/** What is known of the client of one request. */
+export interface ClientInfo {
+  /** The nearest address that is not one of the trusted proxies. */
+  readonly address: string;
+  /** The peer of the connection itself. */
+  readonly peerAddress: string;
+  /** The way from the client to here, as far as it is believed: addresses, the nearest last. */
+  readonly hops: readonly string[];
+  /** Whether the request came in through a trusted proxy, so its forwarding headers count. */
+  readonly viaTrustedProxy: boolean;
+}
+
+/** Tells the client of a request. `remoteAddress` is the peer of the connection. */
+export type ClientResolver = (headers: HeaderReader, remoteAddress: string) => ClientInfo;
+
+/** Prepares the resolver with the CIDR list `trustedProxies`. */
+export function createClientResolver(trustedProxies: readonly string[]): ClientResolver {
+  const blocks = trustedProxies.map((block) =>
+    block.includes("/") ? ipaddr.parseCIDR(block) : wholeAddress(block)
+  );
+  const known = new QuickLRU<string, boolean>({ maxSize: 1_000 });
+
+  function isTrusted(address: string): boolean {
+    const remembered = known.get(address);
+    if (remembered !== undefined) return remembered;
+    let trusted = false;
+    if (ipaddr.isValid(address)) {
+      const parsed = ipaddr.process(address);
+      trusted = blocks.some(([network, bits]) =>
+        network.kind() === parsed.kind() && parsed.match(network, bits)
+      );
+    }
+    known.set(address, trusted);
+    return trusted;
+  }
+
+  return function clientOf(headers, remoteAddress) {
+    if (blocks.length === 0 || !isTrusted(remoteAddress)) {
+      return {
+        address: remoteAddress,
+        peerAddress: remoteAddress,
+        hops: [remoteAddress],
+        viaTrustedProxy: false,
+      };
+    }
+    // From the right: each hop wrote down the peer it saw. Whatever stands left
+    // of the first untrusted address is hearsay.
+    const told = headers.get("x-forwarded-for")?.split(",") ?? [];
+    const hops = [remoteAddress];
+    for (let index = told.length - 1; index >= 0; index--) {
+      const hop = hostOf(told[index]?.trim() ?? "");
+      if (!ipaddr.isValid(hop)) break;
+      hops.unshift(hop);
+      if (!isTrusted(hop)) break;
+    }
+    const [address = remoteAddress] = hops;
+    return { address, peerAddress: remoteAddress, hops, viaTrustedProxy: true };
+  };
+}
+
+function wholeAddress(address: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {
+  const parsed = ipaddr.parse(address);
+  return [parsed, parsed.kind() === "ipv4" ? 32 : 128];
+}
+
+/** Some proxies write a port, or brackets, into `X-Forwarded-For`. */
+function hostOf(hop: string): string {
+  const bracketed = /^\[([^\]]+)\](?::\d+)?$/.exec(hop);
+  if (bracketed?.[1] !== undefined) return bracketed[1];
+  return /^\d+\.\d+\.\d+\.\d+:\d+$/.test(hop) ? hop.slice(0, hop.indexOf(":")) : hop;
+}

@@ -1,0 +1,102 @@
+/**
+ * The headers for an upstream: what came in less credentials and forgeries,
+ * plus what Postern itself has to say.
+ *
+ * @module
+ */
+import type { LeakGuard } from "../access/leak_guard.ts";
+import type { CookieJar } from "../browser/cookies.ts";
+import { holdsCsrfToken } from "../browser/csrf.ts";
+import type { Surroundings } from "../http/around.ts";
+import { VIA } from "../http/header_names.ts";
+import type { HeaderReader, IncomingHeaders } from "../http/headers.ts";
+import type { VerifiedToken } from "../tokens/claims.ts";
+import { forwardingHeaders } from "./forwarding.ts";
+import type { HeaderFilter } from "./request_filter.ts";
+import type { PreparedUpstream } from "./route.ts";
+
+/** Name and value pairs, as `fetch` takes them. */
+export type HeaderPairs = [string, string][];
+
+/** Makes the headers of one request; a promise only when an assertion has to be signed. */
+export type OutgoingHeaders = (
+  headers: IncomingHeaders,
+  upstream: PreparedUpstream,
+  token: VerifiedToken | null,
+  around: Surroundings,
+) => HeaderPairs | Promise<HeaderPairs>;
+
+/** A Bearer credential, alone or in a list that something joined. */
+const BEARER = /(?:^|[\s,])bearer(?:[\s,]|$)/i;
+
+const CSRF_NAME = /[cx]srf/;
+
+/** Prepares {@link OutgoingHeaders}. */
+export function createOutgoingHeaders(parts: {
+  readonly origin: string;
+  readonly jar: CookieJar;
+  readonly staysBehind: HeaderFilter;
+  readonly leakGuard: LeakGuard;
+}): OutgoingHeaders {
+  const { origin, jar, staysBehind, leakGuard } = parts;
+  const ownHost = new URL(origin).host;
+
+  /** What may be passed on of one header, or `null`. */
+  function passable(name: string, value: string, isProtected: boolean): string | null {
+    if (name === "cookie") return otherCookies(value);
+    // On a protected route Bearer is ours; on an open one it may be the upstream's own.
+    if (isProtected && name === "authorization" && BEARER.test(value)) return null;
+    // Ours in any other header is dropped too, whatever the client calls it.
+    if (value.includes("eyJ") && leakGuard.holdsOurs(value)) return null;
+    // A backend may have CSRF tokens of its own under the same names.
+    return CSRF_NAME.test(name) && holdsCsrfToken(value) ? null : value;
+  }
+
+  function otherCookies(header: string): string | null {
+    const rest = jar.strip(header);
+    if (rest === null || !leakGuard.holdsOurs(rest)) return rest;
+    const clean = rest.split(";").filter((cookie) => !leakGuard.holdsOurs(cookie)).join(";").trim();
+    return clean === "" ? null : clean;
+  }
+
+  return function outgoingHeaders(incoming, upstream, token, around) {
+    const isProtected = token !== null;
+    const connectionBound = connectionOptions(incoming);
+    const pairs: HeaderPairs = [];
+    for (const [name, value] of incoming) {
+      if (staysBehind(name) || connectionBound?.has(name)) continue;
+      const passed = passable(name, value, isProtected);
+      if (passed !== null) pairs.push([name, passed]);
+    }
+    const via = incoming.get("via");
+    pairs.push(["via", via === null ? VIA : `${via}, ${VIA}`]);
+    if (upstream.passesHost) pairs.push(["host", incoming.get("host") ?? ownHost]);
+    for (const pair of forwardingHeaders(incoming, around, origin)) pairs.push(pair);
+    if (!isProtected) return pairs;
+
+    for (const [name, value] of upstream.identityHeaders(token)) pairs.push([name, value]);
+    const { assertion } = upstream;
+    if (assertion === null) return pairs;
+    const jwt = assertion.mint(token);
+    return jwt instanceof Promise
+      ? jwt.then((minted) => withAssertion(pairs, assertion.header, minted))
+      : withAssertion(pairs, assertion.header, jwt);
+  };
+}
+
+function withAssertion(pairs: HeaderPairs, header: string, jwt: string): HeaderPairs {
+  if (header !== "Authorization") {
+    pairs.push([header.toLowerCase(), jwt]);
+    return pairs;
+  }
+  const others = pairs.filter(([name]) => name !== "authorization");
+  others.push(["authorization", `Bearer ${jwt}`]);
+  return others;
+}
+
+/** Headers that `Connection` names belong to this connection only (RFC 9110 §7.6.1). */
+function connectionOptions(headers: HeaderReader): ReadonlySet<string> | null {
+  const connection = headers.get("connection");
+  if (connection === null || /^(?:keep-alive|close)$/i.test(connection)) return null;
+  return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
+}

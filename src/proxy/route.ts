@@ -1,0 +1,42 @@
+/**
+ * Routes and upstreams as the configuration's lines are prepared for requests.
+ *
+ * @module
+ */
+import type { Cors } from "../browser/cors.ts";
+import type { Rewrite } from "../policy/rewrite.ts";
+import type { MintAssertion } from "../tokens/assertion.ts";
+import type { VerifiedToken } from "../tokens/claims.ts";
+import type { Connect } from "./connect.ts";
+import type { Forward } from "./forward.ts";
+import type { HeaderRules } from "./header_rules.ts";
+
+/** An upstream, prepared. */
+export interface PreparedUpstream {
+  readonly name: string;
+  readonly forward: Forward;
+  /** Whether the upstream sees the `Host` that the client sent. */
+  readonly passesHost: boolean;
+  /** Absent where the runtime can not pass WebSockets through. */
+  readonly connect: Connect | null;
+  readonly identityHeaders: (token: VerifiedToken) => readonly (readonly [string, string])[];
+  readonly assertion: { readonly header: string; readonly mint: MintAssertion } | null;
+}
+
+/** A route, prepared. */
+export interface PreparedRoute {
+  readonly upstream: PreparedUpstream;
+  readonly open: boolean;
+  readonly strict: boolean;
+  readonly transparent: boolean;
+  readonly satisfied: ((claims: VerifiedToken["claims"]) => boolean) | null;
+  readonly requiredScope: readonly string[] | undefined;
+  readonly maxBodyBytes: number;
+  readonly rewrite: Rewrite | null;
+  readonly requestHeaders: HeaderRules | null;
+  readonly responseHeaders: HeaderRules | null;
+  readonly cors: Cors | null;
+}
+
+/** What the route table leads to. */
+export type Destination = { readonly kind: "own" } | ({ readonly kind: "route" } & PreparedRoute);
