@@ -4,45 +4,12 @@
  *
  * @module
  */
-import { systemClock } from "./base/clock.ts";
-import type { Environment, Mode } from "./base/environment.ts";
-import type { GatewayConfig } from "./config/config.ts";
-import { ConfigError, loadConfig } from "./config/load.ts";
-import { demoConfigFile } from "./demo/config_file.ts";
-import { withDemoUpstream } from "./demo/upstream.ts";
-import { createGateway } from "./gateway.ts";
-import { problemResponse } from "./http/problem.ts";
-import { createIdentitySource } from "./identity/source.ts";
-import { workerWebSocket } from "./proxy/worker_web_socket.ts";
-import { StoreRejectedError } from "./store/port.ts";
-import type { SessionStore } from "./store/port.ts";
-import { createUpstashStore } from "./store/upstash.ts";
-import { createEventLog } from "./telemetry/log.ts";
-import { importKeyRing, KeyRingError } from "./tokens/key_ring.ts";
-import { importLegacyKey } from "./tokens/legacy.ts";
-
-/**
- * Bindings. Plain settings are `vars` in `wrangler.toml`, where `POSTERN_CONFIG`
- * may also be a table; `POSTERN_KEYS` and `UPSTASH_REDIS_REST_TOKEN` are secrets
- * (`wrangler secret put`).
- */
-export interface Bindings {
-  readonly POSTERN_CONFIG?: string | Readonly<Record<string, unknown>>;
-  readonly POSTERN_KEYS?: string;
-  /** For `tokens.legacy`. */
-  readonly POSTERN_LEGACY_KEY?: string;
-  readonly POSTERN_PREFIX?: string;
-  /** `"dev"` allows the demo; anything else is production. */
-  readonly POSTERN_MODE?: string;
-  readonly UPSTASH_REDIS_REST_URL?: string;
-  readonly UPSTASH_REDIS_REST_TOKEN?: string;
-}
+import { build, refuse } from "./runtime/workers/build.ts";
+import type { Bindings, Gateway } from "./runtime/workers/build.ts";
 
 interface ExecutionContext {
   waitUntil(work: Promise<unknown>): void;
 }
-
-type Gateway = ReturnType<typeof createGateway>;
 
 /**
  * The gateway of this isolate. A value and not a promise: a request must not
@@ -66,100 +33,3 @@ export default {
     });
   },
 };
-
-async function build(
-  bindings: Bindings,
-  waitUntil: (work: Promise<unknown>) => void,
-): Promise<Gateway> {
-  const mode: Mode = bindings.POSTERN_MODE === "dev" ? "dev" : "production";
-  const config = await readConfig(bindings, mode);
-  const problems: string[] = [];
-  if (config.store.kind !== "upstash") {
-    problems.push(`store.kind: "${config.store.kind}" can not run on Workers; use "upstash"`);
-  }
-  const required = (name: keyof Bindings): string => {
-    const value = bindings[name];
-    if (typeof value === "string" && value !== "") return value;
-    problems.push(`${name}: is required; set it with \`wrangler secret put ${name}\``);
-    return "";
-  };
-  const url = required("UPSTASH_REDIS_REST_URL");
-  const token = required("UPSTASH_REDIS_REST_TOKEN");
-  const keySet = required("POSTERN_KEYS");
-  if (problems.length > 0) throw new ConfigError(problems);
-
-  const keys = await importKeyRing(keySet);
-  const { legacy } = config.tokens;
-  const legacyKey = legacy && await importLegacyKey(legacy, bindings.POSTERN_LEGACY_KEY);
-  const prefix = bindings.POSTERN_PREFIX;
-  const store = createUpstashStore({
-    url,
-    token,
-    ...(config.store.kind === "upstash" ? { commandTimeoutMs: config.store.commandTimeoutMs } : {}),
-    ...(prefix === undefined || prefix === "" ? {} : { prefix }),
-  });
-  waitUntil(warnAbout(store));
-  return createGateway(config, {
-    store,
-    keys,
-    legacyKey,
-    identity: createIdentitySource(config.identity, { fetch: uncachedFetch }),
-    askFetch: uncachedFetch,
-    transport: {
-      fetch: withDemoUpstream(uncachedFetch),
-      decodesBodies: false,
-      isolatesRequests: true,
-      webSocket: workerWebSocket,
-    },
-    clock: systemClock,
-    events: createEventLog({ format: "json", write: log, clock: systemClock }),
-  });
-}
-
-async function readConfig(bindings: Bindings, mode: Mode): Promise<GatewayConfig> {
-  const { POSTERN_CONFIG: given } = bindings;
-  const demo = mode === "dev" && (given === undefined || given === "");
-  const env: Environment = {
-    POSTERN_CONFIG: demo
-      ? JSON.stringify({ ...demoConfigFile({}), store: { kind: "upstash" } })
-      : typeof given === "object"
-      ? JSON.stringify(given)
-      : given,
-  };
-  return await loadConfig({ env, mode, readTextFile: () => Promise.resolve(null) });
-}
-
-/**
- * Requests to upstreams carry no credential any more, so that Cloudflare's cache
- * would take an answer made for one person for everybody's.
- */
-const uncachedFetch: typeof fetch = (input: RequestInfo | URL, init?: RequestInit) =>
-  fetch(input, { ...init, cache: "no-store" });
-
-async function warnAbout(store: SessionStore): Promise<void> {
-  try {
-    for (const warning of await store.probe()) log(`warning: ${warning}`);
-  } catch (error) {
-    log(`warning: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-/** Says in the log what has to be set, and to the client only that something has. */
-function refuse(error: unknown): Response {
-  const known = error instanceof ConfigError || error instanceof KeyRingError ||
-    error instanceof StoreRejectedError;
-  log(
-    JSON.stringify({
-      time: new Date().toISOString(),
-      level: "error",
-      event: "misconfigured",
-      problems: known ? error.message.split("\n") : [String(error)],
-    }),
-  );
-  return problemResponse({ code: "misconfigured" }, crypto.randomUUID());
-}
-
-function log(line: string): void {
-  // deno-lint-ignore no-console
-  console.log(line);
-}

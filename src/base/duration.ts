@@ -24,3 +24,7 @@ export function durationMs(duration: Duration): number {
   }
   return Math.round(Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS]);
 }
+
+export function seconds(duration: Duration): number {
+  return Math.max(0, Math.round(durationMs(duration) / 1000));
+}

@@ -6,9 +6,20 @@
  *
  * @module
  */
-import { durationMs } from "../base/duration.ts";
-import type { RouteConfig } from "../config/config.ts";
 import type { HeaderReader } from "../http/headers.ts";
+
+/** What a route says about other origins. */
+export interface CorsOptions {
+  /** Exactly these; no pattern. */
+  readonly origins: readonly string[];
+  /** Whether cookies may ride along. */
+  readonly credentials: boolean;
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly expose: readonly string[];
+  /** How long a browser may keep the answer to a preflight. */
+  readonly maxAgeSeconds: number;
+}
 
 /** The CORS rules of one route. */
 export interface Cors {
@@ -31,12 +42,12 @@ export function isPreflight(method: string, headers: HeaderReader): boolean {
 }
 
 /** Prepares the rules of a route. */
-export function createCors(config: NonNullable<RouteConfig["cors"]>): Cors {
+export function createCors(config: CorsOptions): Cors {
   const origins: ReadonlySet<string> = new Set(config.origins);
   const methods = config.methods.join(", ");
   const allowedHeaders = config.headers.join(", ");
   const exposed = config.expose.join(", ");
-  const maxAge = String(Math.floor(durationMs(config.maxAge) / 1000));
+  const maxAge = String(Math.floor(config.maxAgeSeconds));
 
   /** Written only for an origin on the list, so nothing is ever merely reflected. */
   function allow(to: Headers, from: HeaderReader): boolean {

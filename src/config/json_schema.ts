@@ -5,7 +5,7 @@
  * @module
  */
 import * as z from "zod";
-import { configSchema } from "./schema.ts";
+import { configSchema } from "./schema/file.ts";
 
 /** The JSON Schema (draft 2020-12) of `postern.json`, for editors. */
 export function configJsonSchema(): Record<string, unknown> {

@@ -7,7 +7,7 @@
  */
 import { durationMs } from "../base/duration.ts";
 import type { Mode } from "../base/environment.ts";
-import type { ConfigFile } from "./schema.ts";
+import type { ConfigFile } from "./schema/file.ts";
 
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 

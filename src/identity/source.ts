@@ -3,14 +3,14 @@
  *
  * @module
  */
-import type { IdentityConfig } from "../config/config.ts";
 import { createDemoIdentity } from "./demo.ts";
+import type { IdentityOptions } from "./options.ts";
 import type { IdentitySource } from "./port.ts";
 import { createUpstreamIdentity } from "./upstream.ts";
 
 /** The identity source of a configuration. */
 export function createIdentitySource(
-  config: IdentityConfig,
+  config: IdentityOptions,
   ports: { readonly fetch: typeof fetch },
 ): IdentitySource {
   if (config.kind === "demo") return createDemoIdentity();

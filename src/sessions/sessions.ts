@@ -10,12 +10,12 @@ import type { Clock } from "../base/clock.ts";
 import type { SubjectClaims } from "../base/json.ts";
 import type { ClientDevice, Presenter } from "../base/presenter.ts";
 import type { SessionRecord, TokenGeneration } from "../base/session.ts";
-import type { GatewayConfig } from "../config/config.ts";
 import type { Recheck } from "../identity/recheck.ts";
 import type { VerifyElsewhere } from "../identity/verify_elsewhere.ts";
 import type { Revocation, SessionStore, TokenStatus } from "../store/port.ts";
 import type { TokenFailure, VerifiedToken } from "../tokens/claims.ts";
 import type { MintPair, TokenPair } from "../tokens/mint.ts";
+import type { TokenOptions } from "../tokens/options.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import type { RevocationView } from "./revocation_view.ts";
 
@@ -70,7 +70,7 @@ export function createSessions(options: {
   readonly verifier: TokenVerifier;
   readonly mintPair: MintPair;
   readonly clock: Clock;
-  readonly config: GatewayConfig["tokens"];
+  readonly config: TokenOptions;
   /** Asked at each rotation. */
   readonly recheck: Recheck | null;
   /** Asked once for each refresh token from before Postern. */

@@ -5,10 +5,10 @@
  */
 import ipaddr from "ipaddr.js";
 import type { ClientDevice } from "../base/presenter.ts";
-import type { GatewayConfig } from "../config/config.ts";
 import type { Credentials, IdentitySource } from "../identity/port.ts";
 import type { Sessions, SignedIn } from "../sessions/sessions.ts";
 import type { SessionStore } from "../store/port.ts";
+import type { ThrottleOptions } from "./options.ts";
 
 /** What became of a sign-in. */
 export type SignInOutcome =
@@ -29,7 +29,7 @@ export function createSignIn(options: {
   readonly store: Pick<SessionStore, "countAttempt" | "refundAttempt">;
   readonly sessions: Pick<Sessions, "open">;
   readonly identity: IdentitySource;
-  readonly throttle: GatewayConfig["throttle"];
+  readonly throttle: ThrottleOptions;
   readonly counterKey: CryptoKey;
 }): SignIn {
   const { store, sessions, identity, throttle, counterKey } = options;

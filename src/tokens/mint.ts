@@ -7,8 +7,8 @@
  */
 import { sign } from "hono/jwt";
 import type { SessionRecord, TokenGeneration } from "../base/session.ts";
-import type { GatewayConfig } from "../config/config.ts";
 import type { KeyRing } from "./key_ring.ts";
+import type { TokenOptions } from "./options.ts";
 
 /** An access token and a refresh token, with their times. */
 export interface TokenPair {
@@ -25,7 +25,7 @@ export type MintPair = (
 ) => Promise<TokenPair>;
 
 /** Prepares minting with the signing key of a ring. */
-export function createPairMinter(keys: KeyRing, config: GatewayConfig["tokens"]): MintPair {
+export function createPairMinter(keys: KeyRing, config: TokenOptions): MintPair {
   const { signKey, alg } = keys.signing;
 
   return async function mintPair(session, generation) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { LegacyConfig } from "./legacy.ts";
 
 /** How an upstream is told, provably, who is calling. */
 export interface AssertionConfig {
@@ -10,4 +11,24 @@ export interface AssertionConfig {
   readonly audience: string;
   readonly ttlSeconds: number;
   readonly alg: "ES256" | "EdDSA" | "RS256";
+}
+
+/** What the gateway's own tokens say, and how long they are good. */
+export interface TokenOptions {
+  /** `iss` (RFC 7519 §4.1.1). */
+  readonly issuer: string;
+  /** `aud` (RFC 7519 §4.1.3). */
+  readonly audience: string;
+  readonly accessTtlSeconds: number;
+  readonly refreshTtlSeconds: number;
+  /** No refresh token outlives its session's age. */
+  readonly sessionMaxAgeSeconds: number;
+  /** In which a spent refresh token still answers, with its own one successor. */
+  readonly rotationGraceMs: number;
+  /** How far clocks of two machines may be apart. */
+  readonly clockToleranceSeconds: number;
+  /** A further claim that holds the subject; `null`: `sub` alone. */
+  readonly subjectClaim: string | null;
+  /** Tokens from before Postern. */
+  readonly legacy: LegacyConfig | null;
 }

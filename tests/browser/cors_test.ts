@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { durationMs } from "../../src/base/duration.ts";
 import { createCors, isPreflight } from "../../src/browser/cors.ts";
 import type { Cors } from "../../src/browser/cors.ts";
 import { parseConfig } from "../../src/config/load.ts";
@@ -12,7 +13,7 @@ const EVIL = "https://app.example.com.evil.example";
 function corsOf(options: Record<string, unknown> = {}): Cors {
   const { cors } = routeOf({ cors: { origins: [APP], ...options } });
   assert.ok(cors);
-  return createCors(cors);
+  return createCors({ ...cors, maxAgeSeconds: durationMs(cors.maxAge) / 1000 });
 }
 
 function routeOf(route: Record<string, unknown>) {

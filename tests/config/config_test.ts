@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { Mode } from "../../src/base/environment.ts";
 import { configJsonSchema } from "../../src/config/json_schema.ts";
-import { ConfigError, loadConfig, parseConfig } from "../../src/config/load.ts";
+import { loadConfig, parseConfig } from "../../src/config/load.ts";
+import { ConfigError } from "../../src/config/problems.ts";
 
 const GOOD = {
   origin: "https://app.example.com",

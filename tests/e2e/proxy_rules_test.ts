@@ -2,7 +2,8 @@
  * What a route changes on the way: the path, headers of the request, headers of the answer.
  */
 import assert from "node:assert/strict";
-import { ConfigError, parseConfig } from "../../src/config/load.ts";
+import { parseConfig } from "../../src/config/load.ts";
+import { ConfigError } from "../../src/config/problems.ts";
 import { startGateway } from "../support/gateway.ts";
 import { startUpstream } from "../support/upstream.ts";
 

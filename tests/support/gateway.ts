@@ -5,11 +5,13 @@
  * @module
  */
 import { parseConfig } from "../../src/config/load.ts";
-import { createGateway } from "../../src/gateway.ts";
+import { createGateway } from "../../src/gateway/gateway.ts";
 import type { IdentitySource } from "../../src/identity/port.ts";
 import { createIdentitySource } from "../../src/identity/source.ts";
-import { connectionOf, createBackground, createDenoTransport } from "../../src/main.ts";
-import type { UpstreamPem } from "../../src/main.ts";
+import { createBackground } from "../../src/runtime/deno/background.ts";
+import { connectionOf } from "../../src/runtime/deno/serve.ts";
+import { createDenoTransport } from "../../src/runtime/deno/transport.ts";
+import type { UpstreamPem } from "../../src/runtime/deno/transport.ts";
 import { createMemoryStore } from "../../src/store/memory.ts";
 import type { SessionStore } from "../../src/store/port.ts";
 import type { AuditEvent, EventContext } from "../../src/telemetry/events.ts";

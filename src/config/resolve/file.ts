@@ -1,0 +1,75 @@
+/**
+ * From the file to the form the gateway uses: defaults filled in, references resolved.
+ *
+ * @module
+ */
+import { durationMs, seconds } from "../../base/duration.ts";
+import { sizeBytes } from "../../base/size.ts";
+import type { GatewayConfig, StoreConfig } from "../config.ts";
+import type { ConfigFile } from "../schema/file.ts";
+import { resolveIdentity } from "./identity.ts";
+import { resolveLegacy } from "./tokens.ts";
+import { resolveUpstream } from "./upstream.ts";
+
+/** Turns a validated file into the form the gateway uses. */
+export function resolveConfig(file: ConfigFile): GatewayConfig {
+  const url = new URL(file.origin);
+  return {
+    origin: url.origin,
+    secure: url.protocol === "https:",
+    paths: file.paths,
+    pages: {
+      brand: {
+        name: file.pages.name ?? url.host,
+        logo: file.pages.logo ?? null,
+        color: file.pages.color,
+      },
+      language: file.pages.language ?? null,
+      texts: file.pages.texts,
+    },
+    trustedProxies: file.trustedProxies,
+    identity: resolveIdentity(file.identity),
+    tokens: {
+      issuer: file.tokens.issuer ?? url.origin,
+      audience: file.tokens.audience ?? url.origin,
+      accessTtlSeconds: seconds(file.tokens.accessTtl),
+      refreshTtlSeconds: seconds(file.tokens.refreshTtl),
+      sessionMaxAgeSeconds: seconds(file.tokens.sessionMaxAge),
+      rotationGraceMs: durationMs(file.tokens.rotationGrace),
+      clockToleranceSeconds: seconds(file.tokens.clockTolerance),
+      subjectClaim: file.tokens.subjectClaim ?? null,
+      legacy: resolveLegacy(file.tokens.legacy),
+    },
+    compat: file.compat === undefined ? null : file.compat === "simplejwt" ? "5.5" : file.compat,
+    store: resolveStore(file.store),
+    revocation: {
+      pollIntervalMs: durationMs(file.revocation.pollInterval),
+      maxStalenessMs: durationMs(file.revocation.maxStaleness),
+    },
+    log: file.log,
+    longLived: { leewayMs: durationMs(file.longLived.leeway) },
+    throttle: {
+      windowMs: durationMs(file.throttle.window),
+      perUser: file.throttle.perUser,
+      perAddress: file.throttle.perAddress,
+    },
+    limits: {
+      bodyBytes: sizeBytes(file.limits.body),
+      urlBytes: sizeBytes(file.limits.url),
+      headerBytes: sizeBytes(file.limits.headerBytes),
+      headerCount: file.limits.headerCount,
+    },
+    upstreams: new Map(
+      Object.entries(file.upstreams).map(([name, upstream]) => [
+        name,
+        resolveUpstream(name, upstream),
+      ]),
+    ),
+    routes: file.routes,
+  };
+}
+
+function resolveStore(store: ConfigFile["store"]): StoreConfig {
+  if (store.kind !== "upstash") return store;
+  return { kind: "upstash", commandTimeoutMs: durationMs(store.commandTimeout) };
+}

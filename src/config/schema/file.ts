@@ -1,0 +1,80 @@
+/**
+ * The shape of `postern.json`: one zod schema that is also the reference, and
+ * the source of the JSON Schema that editors read (`deno task schema`).
+ *
+ * @module
+ */
+import * as z from "zod";
+import { demoIdentity, upstreamIdentity } from "./identity.ts";
+import { pages } from "./pages.ts";
+import { route } from "./route.ts";
+import { memoryStore, sqliteStore, upstashStore } from "./store.ts";
+import { legacy } from "./tokens.ts";
+import { upstream } from "./upstream.ts";
+import { claimName, duration, httpUrl, ownPath, size } from "./values.ts";
+
+/** `postern.json`, as it is written. */
+export const configSchema = z.strictObject({
+  $schema: z.string().exactOptional(),
+  origin: httpUrl("the public origin", { path: false })
+    .describe("What browsers have in the address bar; https, or http on localhost."),
+  paths: z.strictObject({
+    auth: ownPath.prefault("/auth"),
+    token: ownPath.prefault("/api/token"),
+  }).prefault({}),
+  pages,
+  trustedProxies: z.array(
+    z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
+      error: 'must be an address or CIDR block, such as "10.0.0.0/8"',
+    }),
+  ).prefault([]).describe("Proxies in front of Postern whose forwarding headers are believed."),
+  identity: z.discriminatedUnion("kind", [upstreamIdentity, demoIdentity]),
+  tokens: z.strictObject({
+    issuer: z.string().min(1).exactOptional().describe("`iss`; the origin if absent."),
+    audience: z.string().min(1).exactOptional().describe("`aud`; the origin if absent."),
+    accessTtl: duration("30m", { min: "1s", max: "1d" }),
+    refreshTtl: duration("30d", { min: "1s", max: "400d" }),
+    sessionMaxAge: duration("90d", { min: "1s", max: "3650d" }),
+    rotationGrace: duration("10s", { min: "0s", max: "5m" }),
+    clockTolerance: duration("5s", { min: "0s", max: "5m" }),
+    subjectClaim: claimName.exactOptional(),
+    legacy: legacy.exactOptional(),
+  }).prefault({}),
+  compat: z.enum(["simplejwt", "5.2", "5.3", "5.4", "5.5"]).exactOptional().describe(
+    'Words of that SimpleJWT version, also for 401s to API clients; "simplejwt" is the newest.',
+  ),
+  store: z.discriminatedUnion("kind", [sqliteStore, upstashStore, memoryStore])
+    .prefault({ kind: "sqlite" }),
+  revocation: z.strictObject({
+    pollInterval: duration("2s", { min: "50ms", max: "5m" }),
+    maxStaleness: duration("5s", { min: "100ms", max: "10m" }),
+  }).prefault({}),
+  log: z.strictObject({
+    access: z.boolean().prefault(false)
+      .describe("Also write a line for each request that is passed on."),
+  }).prefault({}),
+  longLived: z.strictObject({
+    leeway: duration("30s", { min: "0s", max: "400d" }).describe(
+      "How long a WebSocket or event stream may outlive the access token it was opened with.",
+    ),
+  }).prefault({}),
+  throttle: z.strictObject({
+    window: duration("15m", { min: "1s", max: "1d" }),
+    perUser: z.int().min(1).prefault(10),
+    perAddress: z.int().min(1).prefault(100),
+  }).prefault({}).describe("Failed sign-ins allowed in one window."),
+  limits: z.strictObject({
+    body: size().prefault("1GiB"),
+    url: size().prefault("16KiB"),
+    headerBytes: size().prefault("64KiB"),
+    headerCount: z.int().min(1).max(10_000).prefault(100),
+  }).prefault({}).describe("What a proxied request may be at most."),
+  upstreams: z.record(
+    z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "must be letters, digits, _ or -" }),
+    upstream,
+  ),
+  routes: z.array(route).min(1),
+});
+
+/** `postern.json` after defaults, durations still as written. */
+export type ConfigFile = z.output<typeof configSchema>;

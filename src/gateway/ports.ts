@@ -1,0 +1,29 @@
+/**
+ * What the gateway needs from the runtime it stands on.
+ *
+ * @module
+ */
+import type { Background } from "../base/background.ts";
+import type { Clock } from "../base/clock.ts";
+import type { IdentitySource } from "../identity/port.ts";
+import type { Transport } from "../proxy/forward.ts";
+import type { SessionStore } from "../store/port.ts";
+import type { EventSink } from "../telemetry/events.ts";
+import type { KeyRing } from "../tokens/key_ring.ts";
+import type { LegacyKey } from "../tokens/legacy.ts";
+
+/** What the gateway needs from the runtime it stands on. */
+export interface GatewayPorts {
+  readonly store: SessionStore;
+  readonly keys: KeyRing;
+  readonly identity: IdentitySource;
+  /** Verifies tokens from before Postern; goes with `tokens.legacy` of the configuration. */
+  readonly legacyKey?: LegacyKey | null;
+  /** Reaches the identity source's other endpoints. */
+  readonly askFetch?: typeof fetch;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly events: EventSink;
+  /** Absent where nothing runs outside a request (Workers): no active health checks then. */
+  readonly background?: Background;
+}

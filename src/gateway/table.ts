@@ -1,0 +1,96 @@
+/**
+ * The route table: the configuration's lines, prepared for requests.
+ *
+ * @module
+ */
+import { createIdentityHeaders } from "../access/identity_headers.ts";
+import { durationMs } from "../base/duration.ts";
+import { sizeBytes } from "../base/size.ts";
+import { createCors } from "../browser/cors.ts";
+import type { GatewayConfig, RouteConfig } from "../config/config.ts";
+import { compileRequirement } from "../policy/authorize.ts";
+import { createRewrite } from "../policy/rewrite.ts";
+import { compileRoutes } from "../policy/routes.ts";
+import type { RoutePattern, RouteTable } from "../policy/routes.ts";
+import { compileHeaderRules } from "../proxy/header_rules.ts";
+import type { Destination, PreparedUpstream } from "../proxy/route.ts";
+import { createAssertionMinter } from "../tokens/assertion.ts";
+import type { GatewayPorts } from "./ports.ts";
+import { createUpstreamPaths, mappedHeaders } from "./upstreams.ts";
+
+/** Postern's own paths first, so that no pattern of the configuration can take them over. */
+export function compileTable(config: GatewayConfig, ports: GatewayPorts): RouteTable<Destination> {
+  const upstreams = new Map(
+    Array.from(config.upstreams, ([name, upstream]): [string, PreparedUpstream] => [name, {
+      name,
+      ...createUpstreamPaths(upstream, ports),
+      passesHost: upstream.host === "incoming",
+      identityHeaders: createIdentityHeaders({ ...mappedHeaders(config), ...upstream.headers }),
+      assertion: upstream.assertion === null ? null : {
+        header: upstream.assertion.header,
+        mint: createAssertionMinter({
+          keys: ports.keys,
+          upstream: name,
+          config: upstream.assertion,
+          issuer: config.tokens.issuer,
+          subjectClaim: config.tokens.subjectClaim,
+          clock: ports.clock,
+        }),
+      },
+    }]),
+  );
+  return compileRoutes([
+    ...ownPaths(config).map((path): RoutePattern<Destination> => ({
+      path,
+      policyKey: "postern",
+      value: { kind: "own" },
+    })),
+    ...config.routes.map((route): RoutePattern<Destination> => {
+      const upstream = upstreams.get(route.upstream);
+      if (upstream === undefined) throw new TypeError(`no upstream "${route.upstream}"`);
+      return {
+        path: route.path,
+        ...(route.host === undefined ? {} : { host: route.host }),
+        ...(route.methods === undefined ? {} : { methods: route.methods }),
+        policyKey: policyKey(route),
+        value: {
+          kind: "route",
+          upstream,
+          open: route.auth === "none",
+          strict: route.revocation === "strict",
+          transparent: route.refresh === "transparent",
+          satisfied: route.require === undefined ? null : compileRequirement(route.require),
+          requiredScope: route.require?.scope,
+          maxBodyBytes: route.maxBody === undefined
+            ? config.limits.bodyBytes
+            : sizeBytes(route.maxBody),
+          rewrite: route.rewrite === undefined ? null : createRewrite(route.rewrite),
+          requestHeaders: compileHeaderRules(route.requestHeaders),
+          responseHeaders: compileHeaderRules(route.responseHeaders),
+          cors: route.cors === undefined ? null : createCors({
+            ...route.cors,
+            maxAgeSeconds: durationMs(route.cors.maxAge) / 1000,
+          }),
+        },
+      };
+    }),
+  ]);
+}
+
+/** Never forwarded, whatever the configuration says. */
+export function ownPaths({ paths }: GatewayConfig): string[] {
+  return [`${paths.auth}/*`, `${paths.token}/*`, "/.well-known/jwks.json"];
+}
+
+/** Two routes with the same key protect in the same way, so a path may be read as either. */
+function policyKey(route: RouteConfig): string {
+  const { upstream, auth, revocation } = route;
+  return JSON.stringify({
+    upstream,
+    auth,
+    revocation,
+    require: route.require ?? null,
+    // What an upstream is told about a request may decide what it does.
+    requestHeaders: route.requestHeaders ?? null,
+  });
+}

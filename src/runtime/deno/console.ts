@@ -1,0 +1,56 @@
+/**
+ * What is printed.
+ *
+ * @module
+ */
+import type { GatewayConfig } from "../../config/config.ts";
+import { DEMO_TARGET } from "../../demo/upstream.ts";
+
+export function startLine(config: GatewayConfig, hostname: string, port: number): string {
+  return JSON.stringify({
+    time: new Date().toISOString(),
+    level: "info",
+    event: "listening",
+    address: `${hostname}:${port}`,
+    origin: config.origin,
+    store: config.store.kind,
+  });
+}
+
+export function devBanner(config: GatewayConfig): string {
+  const { origin } = config;
+  const login = `${origin}${config.paths.auth}/login`;
+  const demo = Array.from(config.upstreams.values()).some((upstream) =>
+    upstream.targets.includes(DEMO_TARGET)
+  );
+  const targets = Array.from(config.upstreams.values(), (upstream) => upstream.targets.join(", "));
+  const lines = [
+    "",
+    `Postern is at ${origin}, in front of ${demo ? "the demo upstream" : targets.join(" and ")}.`,
+  ];
+  if (config.identity.kind === "demo") {
+    lines.push(
+      'Sign in as "demo" with the password "postern". Try:',
+      "",
+      `  curl ${origin}${demo ? "/public" : "/"}`,
+      `  curl -c /tmp/postern.jar ${login} -d username=demo -d password=postern`,
+      `  curl -b /tmp/postern.jar ${origin}${demo ? "/hello" : "/"}`,
+    );
+  }
+  return [...lines, ""].join("\n");
+}
+
+export function writeAll(text: string): void {
+  let rest = new TextEncoder().encode(text);
+  while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
+}
+
+export function print(line: string): void {
+  // deno-lint-ignore no-console
+  console.log(line);
+}
+
+export function complain(line: string): void {
+  // deno-lint-ignore no-console
+  console.error(line);
+}

@@ -1,0 +1,78 @@
+/**
+ * What stands on this machine: store, keys, files.
+ *
+ * @module
+ */
+import { dirname, join } from "node:path";
+import { DEFAULT_PORT } from "../../base/environment.ts";
+import type { Environment, Mode } from "../../base/environment.ts";
+import type { StoreConfig } from "../../config/config.ts";
+import { ConfigError } from "../../config/problems.ts";
+import { createMemoryStore } from "../../store/memory.ts";
+import type { SessionStore } from "../../store/port.ts";
+import { openSqliteStore } from "../../store/sqlite.ts";
+import { createUpstashStore } from "../../store/upstash.ts";
+import { generateKeySet } from "../../tokens/key_ring.ts";
+
+export function portFrom(env: Environment): number {
+  const text = env["POSTERN_PORT"] || String(DEFAULT_PORT);
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65535) {
+    throw new ConfigError([`POSTERN_PORT: "${text}" is not a port number`]);
+  }
+  return port;
+}
+
+export function openStore(store: StoreConfig, env: Environment): SessionStore {
+  switch (store.kind) {
+    case "memory":
+      return createMemoryStore({});
+    case "sqlite":
+      return openSqliteStore({ path: store.path });
+    case "upstash": {
+      const url = env["UPSTASH_REDIS_REST_URL"];
+      const token = env["UPSTASH_REDIS_REST_TOKEN"];
+      const problems: string[] = [];
+      if (!url) {
+        problems.push('UPSTASH_REDIS_REST_URL: is required with store.kind "upstash"');
+      }
+      if (!token) {
+        problems.push('UPSTASH_REDIS_REST_TOKEN: is required with store.kind "upstash"');
+      }
+      if (!url || !token) throw new ConfigError(problems);
+      const prefix = env["POSTERN_PREFIX"];
+      return createUpstashStore({
+        url,
+        token,
+        commandTimeoutMs: store.commandTimeoutMs,
+        ...(prefix ? { prefix } : {}),
+      });
+    }
+  }
+}
+
+export async function readKeys(env: Environment, mode: Mode, store: StoreConfig): Promise<string> {
+  const given = env["POSTERN_KEYS"];
+  if (given) return given;
+  if (mode === "production") {
+    throw new ConfigError([
+      "POSTERN_KEYS: is required; put the private JWK set there that `deno task keys` prints",
+    ]);
+  }
+  const path = join(store.kind === "sqlite" ? dirname(store.path) : ".postern", "keys.json");
+  const kept = await readTextFile(path);
+  if (kept !== null) return kept;
+  const fresh = JSON.stringify(await generateKeySet());
+  await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await Deno.writeTextFile(path, fresh, { mode: 0o600 });
+  return fresh;
+}
+
+export async function readTextFile(path: string): Promise<string | null> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw new ConfigError([`${path}: can not be read: ${(error as Error).message}`]);
+  }
+}
