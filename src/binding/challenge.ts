@@ -7,7 +7,7 @@
  * @module
  */
 import { decode, encode } from "jose/base64url";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 
 /** What a challenge is for, so that an answer to one is no answer to another. */
 export interface ChallengePurpose {

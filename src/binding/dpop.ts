@@ -4,7 +4,7 @@
  * @module
  */
 import { encode } from "jose/base64url";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { createNonces } from "./nonces.ts";
 import type { DpopOptions } from "./options.ts";
 import { createProofCheck, type Proof, type ProofFailure } from "./proof.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { encode } from "jose/base64url";
-import type { Clock } from "../clock.ts";
+import type { Clock } from "../base/clock.ts";
 
 /** Gives out nonces and knows them again. */
 export interface Nonces {
