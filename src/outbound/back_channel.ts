@@ -1,22 +1,17 @@
 /**
- * One bounded question to an endpoint that an identity source trusts. The
- * other side may be slow, broken or hostile: time, size and form of its answer
- * are all limited, and no reason given here repeats anything it or a person sent.
+ * A question to an endpoint that an identity source trusts, with a credential in it.
  *
  * @module
  */
-import type { JsonValue } from "../base/json.ts";
 import type { AskContext } from "../base/presenter.ts";
-import { parseJson } from "./json.ts";
-import { networkReason } from "./network_reason.ts";
+import { exchange } from "./exchange.ts";
+import type { Answer, ExchangeLimits } from "./exchange.ts";
+
+export type { Answer } from "./exchange.ts";
 
 /** Where to ask, and how much patience to have. */
-export interface BackChannelOptions {
+export interface BackChannelOptions extends ExchangeLimits {
   readonly url: string;
-  /** For the whole exchange, from connecting to the last byte of the body. */
-  readonly timeoutMs: number;
-  /** Largest answer that is read, in bytes after content decoding. */
-  readonly maxBytes: number;
 }
 
 /** What to send. */
@@ -25,69 +20,27 @@ export interface Question {
   readonly body: string;
 }
 
-/** What came back. */
-export type Answer =
-  /** A 2xx with a JSON body. */
-  | { readonly kind: "json"; readonly status: number; readonly document: JsonValue }
-  /** Any other status; the body was not read. */
-  | { readonly kind: "status"; readonly status: number; readonly retryAfter: string | null }
-  /** No answer, or none that can be used. `reason` is for the log. */
-  | { readonly kind: "failed"; readonly reason: string };
-
 /** Asks one question; never throws, never follows a redirect, never asks twice. */
 export type BackChannel = (question: Question, context: AskContext) => Promise<Answer>;
-
-/** A failure whose message was written here, and so holds no credential. */
-class UnusableAnswer extends Error {
-  override readonly name = "UnusableAnswer";
-}
 
 /** Binds a back channel to one endpoint. */
 export function createBackChannel(
   options: BackChannelOptions,
   { fetch }: { readonly fetch: typeof globalThis.fetch },
 ): BackChannel {
-  const { url, timeoutMs, maxBytes } = options;
-
-  return async function ask(question, context) {
-    const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(), timeoutMs);
-    const signal = AbortSignal.any([context.signal, timeout.signal]);
-    try {
-      const response = await fetch(url, {
-        method: "POST",
-        headers: {
-          "accept": "application/json",
-          "content-type": question.contentType,
-          "x-request-id": context.requestId,
-        },
-        body: question.body,
-        // A redirect would carry the password to whatever place the answer names.
-        redirect: "manual",
-        signal,
-      });
-      if (!response.ok) {
-        discard(response.body);
-        return {
-          kind: "status",
-          status: response.status,
-          retryAfter: response.headers.get("retry-after"),
-        };
-      }
-      if (!isJson(response.headers.get("content-type"))) {
-        discard(response.body);
-        throw new UnusableAnswer(`status ${response.status}, but not JSON by its content type`);
-      }
-      const parsed = parseJson(await readBounded(response, maxBytes, signal));
-      if (parsed === null) throw new UnusableAnswer("the body is not usable JSON");
-      return { kind: "json", status: response.status, document: parsed.value };
-    } catch (error) {
-      if (context.signal.aborted) return failed("the request was given up");
-      if (timeout.signal.aborted) return failed(`no complete answer within ${timeoutMs} ms`);
-      return failed(error instanceof UnusableAnswer ? error.message : networkReason(error));
-    } finally {
-      clearTimeout(timer);
-    }
+  return function ask(question, context) {
+    return exchange(fetch, {
+      ...options,
+      method: "POST",
+      headers: {
+        "accept": "application/json",
+        "content-type": question.contentType,
+        "x-request-id": context.requestId,
+      },
+      body: question.body,
+      signal: context.signal,
+      requireJsonType: true,
+    });
   };
 }
 
@@ -95,57 +48,4 @@ export function createBackChannel(
 export function unexpectedStatus(status: number): string {
   const redirect = status >= 300 && status < 400;
   return `unexpected status ${status}${redirect ? " (redirects are never followed)" : ""}`;
-}
-
-function failed(reason: string): Answer {
-  return { kind: "failed", reason };
-}
-
-function isJson(contentType: string | null): boolean {
-  const [essence = ""] = (contentType ?? "").split(";");
-  return /^application\/(?:[\w.!#$&^-]+\+)?json$/i.test(essence.trim());
-}
-
-async function readBounded(
-  response: Response,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
-  if (response.body === null) throw new UnusableAnswer("the answer has no body");
-  const reader = response.body.getReader();
-  // Ends a pending read even where the runtime's body does not listen to the signal.
-  const stop = () => void reader.cancel().catch(() => {});
-  signal.addEventListener("abort", stop);
-  try {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      size += next.value.byteLength;
-      if (size > maxBytes) {
-        stop();
-        throw new UnusableAnswer(`the body is larger than ${maxBytes} bytes`);
-      }
-      chunks.push(next.value);
-    }
-    // A cancelled body ends like a complete one, and may even look complete.
-    signal.throwIfAborted();
-    return joined(chunks, size);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
-}
-
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return whole;
-}
-
-/** Frees the connection of an answer whose body nobody will read. */
-function discard(body: ReadableStream<Uint8Array> | null): void {
-  void body?.cancel().catch(() => {});
 }

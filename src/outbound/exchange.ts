@@ -1,0 +1,141 @@
+/**
+ * One bounded exchange with an endpoint that we trust to answer, but not how it
+ * answers: it may be slow, broken or hostile. Time, size and form are limited,
+ * and no reason given here repeats anything that it or a person sent.
+ *
+ * @module
+ */
+import type { JsonValue } from "../base/json.ts";
+import { parseJson } from "./json.ts";
+import { networkReason } from "./network_reason.ts";
+
+/** How much patience to have. */
+export interface ExchangeLimits {
+  /** For the whole exchange, from connecting to the last byte of the body. */
+  readonly timeoutMs: number;
+  /** Largest answer that is read, in bytes after content decoding. */
+  readonly maxBytes: number;
+}
+
+/** What came back. */
+export type Answer =
+  /** A 2xx with a JSON body. */
+  | { readonly kind: "json"; readonly status: number; readonly document: JsonValue }
+  /** Any other status; the body was not read. */
+  | { readonly kind: "status"; readonly status: number; readonly retryAfter: string | null }
+  /** No answer, or none that can be used. `reason` is for the log. */
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** What is sent, and to where. */
+export interface Sending extends ExchangeLimits {
+  readonly url: string;
+  readonly method: "GET" | "POST";
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Gives the exchange up early. */
+  readonly signal?: AbortSignal;
+  /** Take a body for JSON only where its content type says so. */
+  readonly requireJsonType: boolean;
+}
+
+/** A failure whose message was written here, and so holds no credential. */
+class UnusableAnswer extends Error {
+  override readonly name = "UnusableAnswer";
+}
+
+/** Sends once; never throws, never follows a redirect, never asks twice. */
+export async function exchange(
+  fetch: typeof globalThis.fetch,
+  sending: Sending,
+): Promise<Answer> {
+  const { timeoutMs, maxBytes } = sending;
+  const timeout = new AbortController();
+  const timer = setTimeout(() => timeout.abort(), timeoutMs);
+  const signal = sending.signal === undefined
+    ? timeout.signal
+    : AbortSignal.any([sending.signal, timeout.signal]);
+  try {
+    const response = await fetch(sending.url, {
+      method: sending.method,
+      headers: sending.headers,
+      ...(sending.body === undefined ? {} : { body: sending.body }),
+      // A redirect would carry what we send to whatever place the answer names.
+      redirect: "manual",
+      signal,
+    });
+    if (!response.ok) {
+      discard(response.body);
+      return {
+        kind: "status",
+        status: response.status,
+        retryAfter: response.headers.get("retry-after"),
+      };
+    }
+    if (sending.requireJsonType && !isJson(response.headers.get("content-type"))) {
+      discard(response.body);
+      throw new UnusableAnswer(`status ${response.status}, but not JSON by its content type`);
+    }
+    const parsed = parseJson(await readBounded(response, maxBytes, signal));
+    if (parsed === null) throw new UnusableAnswer("the body is not usable JSON");
+    return { kind: "json", status: response.status, document: parsed.value };
+  } catch (error) {
+    if (sending.signal?.aborted === true) return failed("the request was given up");
+    if (timeout.signal.aborted) return failed(`no complete answer within ${timeoutMs} ms`);
+    return failed(error instanceof UnusableAnswer ? error.message : networkReason(error));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function failed(reason: string): Answer {
+  return { kind: "failed", reason };
+}
+
+function isJson(contentType: string | null): boolean {
+  const [essence = ""] = (contentType ?? "").split(";");
+  return /^application\/(?:[\w.!#$&^-]+\+)?json$/i.test(essence.trim());
+}
+
+async function readBounded(
+  response: Response,
+  maxBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (response.body === null) throw new UnusableAnswer("the answer has no body");
+  const reader = response.body.getReader();
+  // Ends a pending read even where the runtime's body does not listen to the signal.
+  const stop = () => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", stop);
+  try {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      size += next.value.byteLength;
+      if (size > maxBytes) {
+        stop();
+        throw new UnusableAnswer(`the body is larger than ${maxBytes} bytes`);
+      }
+      chunks.push(next.value);
+    }
+    // A cancelled body ends like a complete one, and may even look complete.
+    signal.throwIfAborted();
+    return joined(chunks, size);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return whole;
+}
+
+/** Frees the connection of an answer whose body nobody will read. */
+function discard(body: ReadableStream<Uint8Array> | null): void {
+  void body?.cancel().catch(() => {});
+}

@@ -1,0 +1,142 @@
+/**
+ * What a token of somebody else says about its bearer, checked and put into our
+ * words (RFC 7519 §4.1, RFC 9068 §2.2 and §4).
+ *
+ * @module
+ */
+import type { JsonValue, SubjectClaims } from "../../base/json.ts";
+import { compilePointer } from "../../base/json_pointer.ts";
+import { compileClaims, toSubject } from "../claim_map.ts";
+import type { IssuerOptions } from "./options.ts";
+
+/** A token that somebody else signed, verified, with its claims at hand. */
+export interface VerifiedForeign {
+  readonly kind: "foreign";
+  /** Name of the issuer in the configuration. */
+  readonly source: string;
+  /** `source|sub`: never equal to a subject of another source. */
+  readonly subject: string;
+  /** Whether a person or a program is calling. */
+  readonly actor: "user" | "client";
+  /** The client that the token was given to, as the issuer calls it. */
+  readonly client: string | null;
+  /** There is no session of ours. */
+  readonly sid: null;
+  /** `source|jti`, or `source|~hash` for a token that has none: what revokes this one token. */
+  readonly jti: string;
+  readonly issuedAtSeconds: number;
+  /** `exp`, or the end of the longest life that is allowed, if that comes first. */
+  readonly expiresAtSeconds: number;
+  /** Space-separated scope tokens (RFC 6749 §3.3), or the empty string. */
+  readonly scope: string;
+  /** Mapped claims only, `scope` among them. */
+  readonly claims: SubjectClaims;
+  /** The issuer's own payload. */
+  readonly payload: Readonly<Record<string, JsonValue>>;
+}
+
+/** Why the claims are not accepted. */
+export type ClaimsFailure = "expired" | "not_yet_valid" | "bad_claims" | "wrong_type";
+
+/** What the claims say; `jti` still without its source. */
+export type CheckedClaims = Omit<VerifiedForeign, "jti"> & { readonly jti: string | null };
+
+/** Checks the claims of a token whose signature is good. */
+export type CheckClaims = (
+  payload: Readonly<Record<string, JsonValue>>,
+  nowMs: number,
+) => CheckedClaims | ClaimsFailure;
+
+/** Prepares the check for one issuer. */
+export function createClaimsCheck(options: IssuerOptions): CheckClaims {
+  const { name, audience, clients, clockToleranceSeconds: tolerance } = options;
+  const readSubject = compilePointer(options.subject);
+  const readClaims = compileClaims(options.claims);
+  const readScopes = options.scope.map((pointer) => compileClaims({ scope: pointer }));
+  const fixed = Object.entries(options.claimEquals);
+
+  function isMeantForUs(payload: Readonly<Record<string, JsonValue>>, client: string | null) {
+    if (payload.iss !== options.issuer) return false;
+    if (audience !== null && !audiences(payload.aud).some((aud) => audience.includes(aud))) {
+      return false;
+    }
+    if (clients !== null && (client === null || !clients.allow.includes(client))) return false;
+    return fixed.every(([claim, value]) => own(payload, claim) === value);
+  }
+
+  return function checkClaims(payload, nowMs) {
+    const { iat, exp, nbf, jti } = payload;
+    const client = clientOf(payload, options.clientClaims);
+    if (client === undefined || !isMeantForUs(payload, client)) return "bad_claims";
+    if (!isTime(iat) || !isTime(exp)) return "bad_claims";
+    if (nbf !== undefined && !isTime(nbf)) return "bad_claims";
+    const nowSeconds = nowMs / 1000;
+    if (Math.max(iat, nbf ?? iat) > nowSeconds + tolerance) return "not_yet_valid";
+    const expiresAtSeconds = Math.min(exp, iat + options.maxLifetimeSeconds);
+    if (nowSeconds >= expiresAtSeconds + tolerance) return "expired";
+    if (jti !== undefined && (typeof jti !== "string" || jti === "")) return "bad_claims";
+    const named = toSubject(readSubject(payload));
+    const actor = options.actor === "detect" ? detectActor(payload, client) : options.actor;
+    // A machine may have no subject but itself (RFC 9068 §2.2); a person always has one.
+    const within = named ?? (actor === "client" ? toSubject(client ?? undefined) : null);
+    if (within === null) return "bad_claims";
+    const scopes = new Set(
+      readScopes.flatMap((read) => {
+        const { scope } = read(payload);
+        return typeof scope === "string" && scope !== "" ? scope.split(" ") : [];
+      }),
+    );
+    const scope = [...scopes].join(" ");
+    return {
+      kind: "foreign",
+      source: name,
+      subject: `${name}|${within}`,
+      actor,
+      client,
+      sid: null,
+      jti: jti ?? null,
+      issuedAtSeconds: iat,
+      expiresAtSeconds,
+      scope,
+      claims: scope === "" ? readClaims(payload) : { ...readClaims(payload), scope },
+      payload,
+    };
+  };
+}
+
+/**
+ * Whether a token stands for a program: its subject is its client (RFC 9068
+ * §2.2; Auth0 adds `@clients`), or the issuer says so (Auth0's `gty`, Entra's `idtyp`).
+ */
+function detectActor(
+  payload: Readonly<Record<string, JsonValue>>,
+  client: string | null,
+): "user" | "client" {
+  const { sub, gty, idtyp } = payload;
+  if (gty === "client-credentials" || idtyp === "app") return "client";
+  if (client === null) return "user";
+  return sub === undefined || sub === client || sub === `${client}@clients` ? "client" : "user";
+}
+
+/** The first claim that is there names the client; `undefined`: it is there and unusable. */
+function clientOf(
+  payload: Readonly<Record<string, JsonValue>>,
+  claims: readonly string[],
+): string | null | undefined {
+  const claim = claims.find((each) => Object.hasOwn(payload, each));
+  if (claim === undefined) return null;
+  return toSubject(payload[claim]) ?? undefined;
+}
+
+function audiences(aud: JsonValue | undefined): readonly string[] {
+  const list = Array.isArray(aud) ? aud : [aud];
+  return list.every((each) => typeof each === "string") ? list : [];
+}
+
+function own(payload: Readonly<Record<string, JsonValue>>, claim: string): JsonValue | undefined {
+  return Object.hasOwn(payload, claim) ? payload[claim] : undefined;
+}
+
+function isTime(value: JsonValue | undefined): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value > 0;
+}
