@@ -15,6 +15,9 @@ const MIN_RSA_BITS = 2048;
 const MAX_RSA_BITS = 8192;
 const BASE64URL = /^[A-Za-z0-9_-]{1,2048}$/;
 
+/** A key as jose takes it. */
+export type ImportedKey = Exclude<Awaited<ReturnType<typeof importJWK>>, Uint8Array>;
+
 /** A key of a set. */
 export interface PublicKey {
   readonly kid: string | null;
@@ -26,7 +29,7 @@ export interface PublicKey {
   /** False once the issuer has taken the key out of its set. */
   isTrusted: boolean;
   /** The imported key, or `null` when the material is none. */
-  load(alg: ForeignAlgorithm): Promise<CryptoKey | null>;
+  load(alg: ForeignAlgorithm): Promise<ImportedKey | null>;
 }
 
 const RSA = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] as const;
@@ -71,7 +74,7 @@ function readKey(jwk: JsonValue): PublicKey | null {
     possible.filter((each) => alg === undefined || alg === each),
   );
   if (algorithms.size === 0) return null;
-  const loaded = new Map<ForeignAlgorithm, Promise<CryptoKey | null>>();
+  const loaded = new Map<ForeignAlgorithm, Promise<ImportedKey | null>>();
   return {
     kid: kid ?? null,
     kty,
@@ -105,7 +108,7 @@ function publicMaterial(jwk: Record<string, JsonValue>): Record<string, string> 
 async function importPublic(
   material: Record<string, string>,
   alg: ForeignAlgorithm,
-): Promise<CryptoKey | null> {
+): Promise<ImportedKey | null> {
   try {
     const key = await importJWK(material, alg);
     return key instanceof Uint8Array ? null : key;

@@ -14,7 +14,8 @@ export interface IssuerKey {
 export async function createKey(kid: string, alg: string): Promise<IssuerKey> {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
   const jwk = { ...await exportJWK(publicKey), kid, alg, use: "sig" };
-  return { kid, alg, privateKey, jwk };
+  // jose names the type of Node.js, which knows more usages than the platform's.
+  return { kid, alg, privateKey: privateKey as CryptoKey, jwk };
 }
 
 /** An issuer that serves its keys. */
