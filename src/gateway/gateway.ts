@@ -5,9 +5,14 @@
  */
 import { Hono } from "hono";
 import { createToCookies } from "../access/cookie_session.ts";
+import { createDecide } from "../access/decide.ts";
 import { failure } from "../access/failure.ts";
+import { createIdentify } from "../access/identify.ts";
 import { createLeakGuard } from "../access/leak_guard.ts";
 import { createLimits } from "../access/limits.ts";
+import { createMatch } from "../access/match.ts";
+import { createRefusalWords } from "../access/refusal.ts";
+import { createRenew } from "../access/renew.ts";
 import { createAuthenticate } from "../access/standing.ts";
 import { operations } from "../admin/health.ts";
 import { createCookieJar } from "../browser/cookies.ts";
@@ -31,7 +36,9 @@ import { traceOf } from "../http/trace.ts";
 import { createRecheck } from "../identity/recheck.ts";
 import { createVerifyElsewhere } from "../identity/verify_elsewhere.ts";
 import { parseTarget } from "../policy/path.ts";
-import { proxied } from "../proxy/handle.ts";
+import { createNoteAnswer } from "../proxy/access_log.ts";
+import { createFinish } from "../proxy/answer.ts";
+import { createHandle } from "../proxy/handle.ts";
 import { createOutgoingHeaders } from "../proxy/prepare.ts";
 import { createRequestHeaderFilter } from "../proxy/request_filter.ts";
 import { createLifelines } from "../sessions/lifeline.ts";
@@ -134,6 +141,8 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
   });
   const { origin } = config;
   const toCookies = createToCookies({ jar, csrf, clock });
+  const renew = createRenew({ sessions, toCookies });
+  const identify = createIdentify({ origin, csrf, verifier, authenticate, renew });
   const attemptSignIn = createSignInAttempt({ origin, signIn, sessions, toCookies });
   const browserParts: BrowserParts = {
     origin,
@@ -144,6 +153,8 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     sessions,
     verifier,
     authenticate,
+    identify,
+    renew,
   };
   own.route("/", pages({ ...browserParts, prefix: auth, config: config.pages }));
   own.route("/", cookieTransport(browserParts));
@@ -163,35 +174,35 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     }),
   );
   app.route("/", jwksEndpoint(keys));
-  const handleProxied = proxied({
-    origin,
+  const words = createRefusalWords({
     loginPath: `${auth}/login`,
     compat: config.compat,
-    table: compileTable(config, ports),
     jar,
-    csrf,
-    clock,
     verifier,
-    authenticate,
-    sessions,
+  });
+  const attachLifeline = createLifelines({
+    view,
+    clock,
+    pollIntervalMs: config.revocation.pollIntervalMs,
+    leewayMs: config.longLived.leewayMs,
+  });
+  const handleProxied = createHandle({
+    surroundings,
+    access: {
+      checkLimits: createLimits(config.limits),
+      match: createMatch({ table: compileTable(config, ports), leakGuard }),
+      decide: createDecide({ jar, sessions, identify }),
+      words,
+    },
     outgoingHeaders: createOutgoingHeaders({
       origin,
       jar,
       staysBehind: createRequestHeaderFilter(identityHeaderNames(config)),
       leakGuard,
     }),
-    leakGuard,
-    metrics,
-    checkLimits: createLimits(config.limits),
-    logsAccess: config.log.access,
-    attachLifeline: createLifelines({
-      view,
-      clock,
-      pollIntervalMs: config.revocation.pollIntervalMs,
-      leewayMs: config.longLived.leewayMs,
-    }),
-    surroundings,
-    onError: failure,
+    finish: createFinish(attachLifeline),
+    noteAnswer: createNoteAnswer({ metrics, logsAccess: config.log.access }),
+    attachLifeline,
   });
   app.all("*", (c) => handleProxied(c.req.raw, c.env));
   return app;

@@ -4,6 +4,7 @@
  * @module
  */
 import { createIdentityHeaders } from "../access/identity_headers.ts";
+import type { Destination } from "../access/rule.ts";
 import { durationMs } from "../base/duration.ts";
 import { sizeBytes } from "../base/size.ts";
 import { createCors } from "../browser/cors.ts";
@@ -13,13 +14,16 @@ import { createRewrite } from "../policy/rewrite.ts";
 import { compileRoutes } from "../policy/routes.ts";
 import type { RoutePattern, RouteTable } from "../policy/routes.ts";
 import { compileHeaderRules } from "../proxy/header_rules.ts";
-import type { Destination, PreparedUpstream } from "../proxy/route.ts";
+import type { PreparedRoute, PreparedUpstream } from "../proxy/route.ts";
 import { createAssertionMinter } from "../tokens/assertion.ts";
 import type { GatewayPorts } from "./ports.ts";
 import { createUpstreamPaths, mappedHeaders } from "./upstreams.ts";
 
 /** Postern's own paths first, so that no pattern of the configuration can take them over. */
-export function compileTable(config: GatewayConfig, ports: GatewayPorts): RouteTable<Destination> {
+export function compileTable(
+  config: GatewayConfig,
+  ports: GatewayPorts,
+): RouteTable<Destination<PreparedRoute>> {
   const upstreams = new Map(
     Array.from(config.upstreams, ([name, upstream]): [string, PreparedUpstream] => [name, {
       name,
@@ -40,12 +44,12 @@ export function compileTable(config: GatewayConfig, ports: GatewayPorts): RouteT
     }]),
   );
   return compileRoutes([
-    ...ownPaths(config).map((path): RoutePattern<Destination> => ({
+    ...ownPaths(config).map((path): RoutePattern<Destination<PreparedRoute>> => ({
       path,
       policyKey: "postern",
       value: { kind: "own" },
     })),
-    ...config.routes.map((route): RoutePattern<Destination> => {
+    ...config.routes.map((route): RoutePattern<Destination<PreparedRoute>> => {
       const upstream = upstreams.get(route.upstream);
       if (upstream === undefined) throw new TypeError(`no upstream "${route.upstream}"`);
       return {
@@ -55,22 +59,24 @@ export function compileTable(config: GatewayConfig, ports: GatewayPorts): RouteT
         policyKey: policyKey(route),
         value: {
           kind: "route",
-          upstream,
-          open: route.auth === "none",
-          strict: route.revocation === "strict",
-          transparent: route.refresh === "transparent",
-          satisfied: route.require === undefined ? null : compileRequirement(route.require),
-          requiredScope: route.require?.scope,
-          maxBodyBytes: route.maxBody === undefined
-            ? config.limits.bodyBytes
-            : sizeBytes(route.maxBody),
-          rewrite: route.rewrite === undefined ? null : createRewrite(route.rewrite),
-          requestHeaders: compileHeaderRules(route.requestHeaders),
-          responseHeaders: compileHeaderRules(route.responseHeaders),
-          cors: route.cors === undefined ? null : createCors({
-            ...route.cors,
-            maxAgeSeconds: durationMs(route.cors.maxAge) / 1000,
-          }),
+          route: {
+            upstream,
+            open: route.auth === "none",
+            strict: route.revocation === "strict",
+            transparent: route.refresh === "transparent",
+            satisfied: route.require === undefined ? null : compileRequirement(route.require),
+            requiredScope: route.require?.scope,
+            maxBodyBytes: route.maxBody === undefined
+              ? config.limits.bodyBytes
+              : sizeBytes(route.maxBody),
+            rewrite: route.rewrite === undefined ? null : createRewrite(route.rewrite),
+            requestHeaders: compileHeaderRules(route.requestHeaders),
+            responseHeaders: compileHeaderRules(route.responseHeaders),
+            cors: route.cors === undefined ? null : createCors({
+              ...route.cors,
+              maxAgeSeconds: durationMs(route.cors.maxAge) / 1000,
+            }),
+          },
         },
       };
     }),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Cors } from "../browser/cors.ts";
+import type { AccessRule } from "../access/rule.ts";
 import type { Rewrite } from "../policy/rewrite.ts";
 import type { MintAssertion } from "../tokens/assertion.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
@@ -24,19 +24,10 @@ export interface PreparedUpstream {
 }
 
 /** A route, prepared. */
-export interface PreparedRoute {
+export interface PreparedRoute extends AccessRule {
   readonly upstream: PreparedUpstream;
-  readonly open: boolean;
-  readonly strict: boolean;
-  readonly transparent: boolean;
-  readonly satisfied: ((claims: VerifiedToken["claims"]) => boolean) | null;
-  readonly requiredScope: readonly string[] | undefined;
   readonly maxBodyBytes: number;
   readonly rewrite: Rewrite | null;
   readonly requestHeaders: HeaderRules | null;
   readonly responseHeaders: HeaderRules | null;
-  readonly cors: Cors | null;
 }
-
-/** What the route table leads to. */
-export type Destination = { readonly kind: "own" } | ({ readonly kind: "route" } & PreparedRoute);

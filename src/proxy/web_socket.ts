@@ -185,18 +185,6 @@ export function fromWebSocket(socket: WebSocket): SocketEnd {
   };
 }
 
-const UPGRADE = /(?:^|,)\s*websocket\s*(?:,|$)/i;
-
-/** Whether a request opens a WebSocket (RFC 6455 §4.1). */
-export function isWebSocketUpgrade(
-  method: string,
-  headers: { get(name: string): string | null },
-): boolean {
-  const upgrade = headers.get("upgrade");
-  return upgrade !== null && method === "GET" && UPGRADE.test(upgrade) &&
-    /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(headers.get("connection") ?? "");
-}
-
 /** The subprotocols that a client offers, in its order. */
 export function offeredProtocols(headers: { get(name: string): string | null }): string[] {
   return (headers.get("sec-websocket-protocol") ?? "").split(",")

@@ -8,7 +8,6 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import { failure } from "../../access/failure.ts";
 import { loginLocation } from "../../access/login_location.ts";
-import { endsSession, refreshProblem } from "../../access/renewal_problem.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import { isSafeMethod, isSameOrigin } from "../../browser/csrf.ts";
 import { isFormNavigation } from "../../browser/navigation.ts";
@@ -17,7 +16,6 @@ import { readFields } from "../../http/body.ts";
 import type { Fields } from "../../http/body.ts";
 import { allowOnly, refuse } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
-import { presenterOf } from "../../http/presenter.ts";
 import { problemStatus } from "../../http/problem.ts";
 import type { Problem } from "../../http/problem.ts";
 import type { VerifiedToken } from "../../tokens/claims.ts";
@@ -50,7 +48,7 @@ interface Visitor {
 
 /** The pages under `/auth`. Mount them before the cookie transport, whose paths they share. */
 export function pages(parts: PagesParts): Hono<GatewayEnv> {
-  const { origin, prefix, config, jar, csrf, sessions, verifier, authenticate } = parts;
+  const { origin, prefix, config, jar, csrf, sessions, verifier, authenticate, renew } = parts;
   const { brand } = config;
   const textsFor = createTexts(config.texts, config.language);
   const loginPath = `${prefix}/login`;
@@ -134,19 +132,14 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
     const refresh = await verifier.identify(cookies.refresh, "refresh");
     if (typeof refresh === "string") return { ...nobody, setCookies: jar.clear(), expired: true };
     if (await isForged(refresh.sid)) return { code: "csrf_failed" };
-    const presenter = presenterOf(headers, c.req.raw.signal, around);
-    const outcome = await sessions.refresh(cookies.refresh, presenter);
-    if (outcome.kind !== "refreshed") {
-      const problem = refreshProblem(outcome, around);
-      if (!endsSession(problem)) return problem;
+    const renewal = await renew({ headers, around, signal: c.req.raw.signal }, cookies.refresh);
+    if (renewal.kind === "refused") {
+      if (!renewal.clearCookies) return renewal.problem;
       return { ...nobody, setCookies: jar.clear(), expired: true };
     }
-    const { session, pair } = outcome.signedIn;
-    const { replayed } = outcome;
-    around.emit({ event: "refresh", subject: session.subject, sid: session.sid, replayed });
-    const token = await authenticate(pair.access, around.waitUntil);
+    const { signedIn, setCookies } = renewal.session;
+    const token = await authenticate(signedIn.pair.access, around.waitUntil);
     if (typeof token === "string") return { code: token };
-    const { setCookies } = await parts.toCookies(outcome.signedIn);
     return { token, setCookies, expired: false };
   }
 

@@ -8,12 +8,11 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import type { CookieSession } from "../../access/cookie_session.ts";
 import { readCredential } from "../../access/credential.ts";
-import { endsSession, refreshProblem } from "../../access/renewal_problem.ts";
 import type { GatewayCookies } from "../../browser/cookies.ts";
 import { isSameOrigin } from "../../browser/csrf.ts";
 import { allowOnly, fail, refuse } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
-import { presenterOf } from "../../http/presenter.ts";
+import { readHeaders } from "../../http/headers.ts";
 import type { Problem } from "../../http/problem.ts";
 import type { VerifiedToken } from "../../tokens/claims.ts";
 import type { BrowserParts } from "./sign_in_form.ts";
@@ -22,6 +21,9 @@ type GatewayContext = Context<GatewayEnv>;
 
 /** `Clear-Site-Data` of a sign-out: the back button must not show what was private. */
 export const FORGET_PAGES = '"cache"';
+
+/** What our own endpoints ask of a caller. */
+const OWN_RULE = { transparent: false, cors: null };
 
 /** *Session JSON* of the wire contract. */
 interface SessionJson {
@@ -35,7 +37,7 @@ interface SessionJson {
 
 /** The endpoints under `/auth` that browsers use. */
 export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
-  const { origin, jar, csrf, attemptSignIn, toCookies, sessions, verifier, authenticate } = parts;
+  const { origin, jar, csrf, attemptSignIn, sessions, verifier, identify, renew } = parts;
   const app = new Hono<GatewayEnv>();
 
   function withCookies(response: Response, setCookies: readonly string[]): Response {
@@ -63,23 +65,19 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     return response;
   }
 
-  /** The caller of an endpoint that needs a valid access token, CSRF checked. */
+  /** The caller of an endpoint that needs a valid access token; CSRF checked where it is unsafe. */
   async function caller(
     c: GatewayContext,
-    unsafe: boolean,
   ): Promise<{ token: VerifiedToken } | { problem: Problem }> {
-    const credential = readCredential(c.req.raw.headers, jar);
-    if (credential.kind === "refused") return { problem: { code: credential.code } };
-    if (credential.kind === "none") return { problem: { code: "token_missing" } };
-    const token = await authenticate(credential.token, c.get("around").waitUntil);
-    if (typeof token === "string") return { problem: { code: token } };
-    if (
-      unsafe && credential.kind === "cookie" &&
-      !(await passesCsrf(c, token.sid, credential.cookies))
-    ) {
-      return { problem: { code: "csrf_failed" } };
-    }
-    return { token };
+    const { headers, signal } = c.req.raw;
+    const asking = {
+      method: c.req.method,
+      headers: readHeaders(headers),
+      around: c.get("around"),
+      upgrades: false,
+      signal,
+    };
+    return await identify(asking, readCredential(headers, jar), OWN_RULE);
   }
 
   async function passesCsrf(
@@ -113,20 +111,10 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
       return withCookies(fail(c, { code: "refresh_invalid" }), jar.clear());
     }
     if (!(await passesCsrf(c, token.sid, cookies))) return refuse(c, { code: "csrf_failed" });
-    const presenter = presenterOf(headers, c.req.raw.signal, around);
-    const outcome = await sessions.refresh(cookies.refresh, presenter);
-    if (outcome.kind === "refreshed") {
-      const { session } = outcome.signedIn;
-      around.emit({
-        event: "refresh",
-        subject: session.subject,
-        sid: session.sid,
-        replayed: outcome.replayed,
-      });
-      return answerSignedIn(c, await toCookies(outcome.signedIn));
-    }
-    const problem = refreshProblem(outcome, around);
-    return withCookies(fail(c, problem), endsSession(problem) ? jar.clear() : []);
+    const renewal = await renew({ headers, around, signal: c.req.raw.signal }, cookies.refresh);
+    return renewal.kind === "renewed"
+      ? answerSignedIn(c, renewal.session)
+      : withCookies(fail(c, renewal.problem), renewal.clearCookies ? jar.clear() : []);
   });
   allowOnly(app, "/refresh", ["POST"]);
 
@@ -170,7 +158,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
 
   app.post("/logout/all", async (c) => {
     // Ending other devices' sessions takes a session that still stands.
-    const who = await caller(c, true);
+    const who = await caller(c);
     if ("problem" in who) return refuse(c, who.problem);
     await sessions.endAll(who.token.subject);
     c.get("around").emit({ event: "subject_revoked", subject: who.token.subject });
@@ -179,7 +167,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   allowOnly(app, "/logout/all", ["POST"]);
 
   app.get("/session", async (c) => {
-    const who = await caller(c, false);
+    const who = await caller(c);
     if ("problem" in who) return fail(c, who.problem);
     const { token } = who;
     const session = await sessions.read(token.sid);
@@ -197,7 +185,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   allowOnly(app, "/session", ["GET"]);
 
   app.get("/sessions", async (c) => {
-    const who = await caller(c, false);
+    const who = await caller(c);
     if ("problem" in who) return fail(c, who.problem);
     const { token } = who;
     const records = await sessions.list(token.subject);
@@ -218,7 +206,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   allowOnly(app, "/sessions", ["GET"]);
 
   app.delete("/sessions/:sid", async (c) => {
-    const who = await caller(c, true);
+    const who = await caller(c);
     if ("problem" in who) return refuse(c, who.problem);
     const sid = c.req.param("sid");
     const { subject } = who.token;

@@ -7,6 +7,8 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import type { CookieSession, ToCookies } from "../../access/cookie_session.ts";
+import type { Identify } from "../../access/identify.ts";
+import type { Renew } from "../../access/renew.ts";
 import { tooManyAttempts } from "../../access/renewal_problem.ts";
 import type { Authenticate } from "../../access/standing.ts";
 import { CookieTooLargeError } from "../../browser/cookies.ts";
@@ -32,6 +34,8 @@ export interface BrowserParts {
   readonly sessions: Sessions;
   readonly verifier: TokenVerifier;
   readonly authenticate: Authenticate;
+  readonly identify: Identify;
+  readonly renew: Renew;
 }
 
 /** What became of an attempt. `fields` is what was sent, as far as it could be read. */

@@ -1,0 +1,92 @@
+/**
+ * Who is it, may they: the one decision about a request, whoever asks (the
+ * proxied request, a WebSocket, forward-auth). It knows no `Response`.
+ *
+ * @module
+ */
+import type { CookieJar } from "../browser/cookies.ts";
+import type { Asking } from "../http/inbound.ts";
+import type { Problem } from "../http/problem.ts";
+import type { Sessions } from "../sessions/sessions.ts";
+import type { VerifiedToken } from "../tokens/claims.ts";
+import { readCredential } from "./credential.ts";
+import type { Credential } from "./credential.ts";
+import type { Caller, Identify, Refusal } from "./identify.ts";
+import type { AccessRule } from "./rule.ts";
+
+/** Why a request goes no further, with what its answer needs. */
+export interface Denied extends Refusal {
+  readonly kind: "refused";
+  readonly credential: Credential;
+  /** Who was turned away, where that is known. */
+  readonly token: VerifiedToken | null;
+  /** Of a pair that was rotated on the way to the refusal. */
+  readonly setCookies: readonly string[];
+}
+
+/** `caller` is `null` on open routes. */
+export type Decision = { readonly kind: "allowed"; readonly caller: Caller | null } | Denied;
+
+/** Decides about a request; a promise only where something has to be waited for. */
+export type Decide = (asking: Asking, rule: AccessRule) => Decision | Promise<Decision>;
+
+const OPEN: Decision = { kind: "allowed", caller: null };
+
+/** Prepares {@link Decide}. */
+export function createDecide(parts: {
+  readonly jar: CookieJar;
+  readonly identify: Identify;
+  readonly sessions: Pick<Sessions, "status">;
+}): Decide {
+  const { jar, identify, sessions } = parts;
+
+  function authorised(
+    named: Caller | Refusal,
+    rule: AccessRule,
+    credential: Credential,
+  ): Decision | Promise<Decision> {
+    if ("problem" in named) {
+      return { kind: "refused", ...named, credential, token: null, setCookies: [] };
+    }
+    return rule.strict
+      ? strictly(named, rule, credential)
+      : verdict(named, unmet(named.token, rule), credential);
+  }
+
+  async function strictly(
+    caller: Caller,
+    rule: AccessRule,
+    credential: Credential,
+  ): Promise<Decision> {
+    const isLive = await sessions.status(caller.token) === "live";
+    return verdict(
+      caller,
+      isLive ? unmet(caller.token, rule) : { code: "session_revoked" },
+      credential,
+    );
+  }
+
+  return function decide(asking, rule) {
+    if (rule.open) return OPEN;
+    const credential = readCredential(asking.headers, jar);
+    const naming = identify(asking, credential, rule);
+    return naming instanceof Promise
+      ? naming.then((named) => authorised(named, rule, credential))
+      : authorised(naming, rule, credential);
+  };
+}
+
+function verdict(caller: Caller, problem: Problem | null, credential: Credential): Decision {
+  if (problem === null) return { kind: "allowed", caller };
+  const { token, setCookies } = caller;
+  return { kind: "refused", problem, clearCookies: false, credential, token, setCookies };
+}
+
+/** What the token lacks, or `null`. */
+function unmet({ claims }: VerifiedToken, rule: AccessRule): Problem | null {
+  if (rule.satisfied === null || rule.satisfied(claims)) return null;
+  return {
+    code: "insufficient_scope",
+    ...(rule.requiredScope === undefined ? {} : { scope: rule.requiredScope }),
+  };
+}

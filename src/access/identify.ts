@@ -1,0 +1,124 @@
+/**
+ * Who is calling: the credential, the origin rule and the CSRF token, and, where
+ * a route asks for it, a renewal in passing.
+ *
+ * @module
+ */
+import type { GatewayCookies } from "../browser/cookies.ts";
+import { isSafeMethod, isSameOrigin } from "../browser/csrf.ts";
+import type { Csrf } from "../browser/csrf.ts";
+import type { Asking } from "../http/inbound.ts";
+import type { Problem } from "../http/problem.ts";
+import type { VerifiedToken } from "../tokens/claims.ts";
+import type { TokenVerifier } from "../tokens/verify.ts";
+import type { Credential } from "./credential.ts";
+import type { Renew } from "./renew.ts";
+import type { AccessRule } from "./rule.ts";
+import type { Authenticate } from "./standing.ts";
+
+/** Who is calling; `setCookies` ride on the answer when the pair was rotated in passing. */
+export interface Caller {
+  readonly token: VerifiedToken;
+  readonly setCookies: readonly string[];
+}
+
+/** Why nobody is let in. */
+export interface Refusal {
+  readonly problem: Problem;
+  /** The cookies are good for nothing any more. */
+  readonly clearCookies: boolean;
+}
+
+/** A caller, or why there is none; a promise only where something has to be waited for. */
+export type Identification = Caller | Refusal | Promise<Caller | Refusal>;
+
+/** Names the caller of a request. */
+export type Identify = (
+  asking: Asking,
+  credential: Credential,
+  rule: Pick<AccessRule, "transparent" | "cors">,
+) => Identification;
+
+const NO_COOKIES: readonly string[] = [];
+
+/** Prepares {@link Identify}. */
+export function createIdentify(parts: {
+  readonly origin: string;
+  readonly csrf: Csrf;
+  readonly verifier: TokenVerifier;
+  readonly authenticate: Authenticate;
+  readonly renew: Renew;
+}): Identify {
+  const { origin, csrf, verifier, authenticate, renew } = parts;
+  type Rule = Parameters<Identify>[2];
+
+  /** From our own origin, or from one that the route trusts with cookies. */
+  function passesOriginRule({ headers }: Asking, { cors }: Rule): boolean {
+    return isSameOrigin(headers, origin) || (cors?.trustsOrigin(headers) ?? false);
+  }
+
+  async function passesCsrf(asking: Asking, sid: string, cookies: GatewayCookies, rule: Rule) {
+    return passesOriginRule(asking, rule) &&
+      await csrf.check(sid, asking.headers.get("x-csrf-token"), cookies.csrf);
+  }
+
+  async function slowly(
+    asking: Asking,
+    credential: Credential,
+    rule: Rule,
+  ): Promise<Caller | Refusal> {
+    if (credential.kind === "refused") return refused(credential.code);
+    const { cookies } = credential;
+    let code: Problem["code"] = "token_missing";
+    if (credential.kind !== "none") {
+      const decided = authenticate(credential.token, asking.around.waitUntil);
+      const token = decided instanceof Promise ? await decided : decided;
+      if (typeof token !== "string") {
+        const trusted = credential.kind === "bearer" ||
+          // A script can open a WebSocket to any site and send no header of ours along.
+          (asking.upgrades ? passesOriginRule(asking, rule) : isSafeMethod(asking.method) ||
+            await passesCsrf(asking, token.sid, cookies, rule));
+        return trusted ? { token, setCookies: NO_COOKIES } : refused("csrf_failed");
+      }
+      code = token;
+    }
+    // The answer to an upgrade can not be counted on to carry cookies.
+    const refreshable = rule.transparent && credential.kind !== "bearer" && !asking.upgrades &&
+      (code === "token_expired" || code === "token_missing");
+    if (!refreshable || cookies.refresh === null) return refused(code);
+    return await renewed(asking, cookies.refresh, cookies, rule);
+  }
+
+  async function renewed(
+    asking: Asking,
+    refreshToken: string,
+    cookies: GatewayCookies,
+    rule: Rule,
+  ): Promise<Caller | Refusal> {
+    if (!isSafeMethod(asking.method)) {
+      const token = await verifier.identify(refreshToken, "refresh");
+      if (typeof token === "string") return refused("refresh_invalid");
+      if (!(await passesCsrf(asking, token.sid, cookies, rule))) return refused("csrf_failed");
+    }
+    const renewal = await renew(asking, refreshToken);
+    if (renewal.kind === "refused") return renewal;
+    const { signedIn, setCookies } = renewal.session;
+    const token = await authenticate(signedIn.pair.access, asking.around.waitUntil);
+    return typeof token === "string" ? refused(token) : { token, setCookies };
+  }
+
+  return function identify(asking, credential, rule) {
+    if (credential.kind === "bearer") {
+      const token = authenticate(credential.token, asking.around.waitUntil);
+      // The usual case, decided without a promise.
+      if (!(token instanceof Promise) && typeof token !== "string") {
+        return { token, setCookies: NO_COOKIES };
+      }
+    }
+    return slowly(asking, credential, rule);
+  };
+}
+
+function refused(code: Problem["code"]): Refusal {
+  return { problem: { code }, clearCookies: false };
+}

@@ -1,0 +1,131 @@
+/**
+ * How a refusal is worded: a problem document, the way to the sign-in page for
+ * browsers that are going somewhere, or SimpleJWT's words for its clients.
+ *
+ * @module
+ */
+import { NO_GATEWAY_COOKIES } from "../browser/cookies.ts";
+import type { CookieJar } from "../browser/cookies.ts";
+import { isNavigation } from "../browser/navigation.ts";
+import type { Asking } from "../http/inbound.ts";
+import { problemResponse } from "../http/problem.ts";
+import type { Problem } from "../http/problem.ts";
+import type { Target } from "../policy/path.ts";
+import type { TokenVerifier } from "../tokens/verify.ts";
+import type { Credential } from "./credential.ts";
+import type { Denied } from "./decide.ts";
+import { loginLocation } from "./login_location.ts";
+import { drfResponse, resourceRefusal, timeBeforeType } from "./simplejwt_words.ts";
+import type { ResourceRefusal, SimpleJwtVersion } from "./simplejwt_words.ts";
+
+/** What is refused; `target` is `null` where it could not be read. */
+export interface Refused extends Pick<Asking, "method" | "headers" | "around"> {
+  readonly target: Target | null;
+}
+
+/** Words refusals, and writes their audit events. */
+export interface RefusalWords {
+  /** Of a request that has not been asked who it is. */
+  refuse(inbound: Refused, problem: Problem): Response;
+  /** Of a decision. */
+  deny(inbound: Refused, denied: Denied): Response | Promise<Response>;
+}
+
+/** Prepares {@link RefusalWords}. */
+export function createRefusalWords(parts: {
+  readonly loginPath: string;
+  /** Whose words API clients hear in a 401; `null`: problem documents. */
+  readonly compat: SimpleJwtVersion | null;
+  readonly jar: CookieJar;
+  readonly verifier: TokenVerifier;
+}): RefusalWords {
+  const { loginPath, compat, jar, verifier } = parts;
+
+  function answer(inbound: Refused, problem: Problem, subject: string | null): Response {
+    const { method, headers, around, target } = inbound;
+    around.emit({
+      event: "denied",
+      code: problem.code,
+      method,
+      path: target?.path.slice(0, 256) ?? "",
+      ...(subject === null ? {} : { subject }),
+    });
+    return isSignInProblem(problem) && isNavigation(method, headers)
+      ? toLogin(target, problem)
+      : problemResponse(problem, around.trace.requestId);
+  }
+
+  function toLogin(target: Target | null, { code }: Problem): Response {
+    const returnTo = target === null ? "/" : target.path + target.search;
+    return new Response(null, {
+      status: 302,
+      headers: {
+        location: loginLocation(loginPath, returnTo, code !== "token_missing"),
+        "cache-control": "no-store",
+      },
+    });
+  }
+
+  /** What an API client hears instead of a problem document; browsers keep theirs. */
+  async function inWordsOfSimpleJwt(
+    plain: Response,
+    { code }: Problem,
+    credential: Credential,
+    version: SimpleJwtVersion,
+  ): Promise<Response> {
+    const usesCookies = credential.cookies !== NO_GATEWAY_COOKIES;
+    if (usesCookies || plain.headers.has("location")) return plain;
+    const refuse = (refusal: ResourceRefusal) =>
+      drfResponse(401, resourceRefusal(refusal, version));
+    switch (code) {
+      case "token_missing":
+        return refuse("missing");
+      case "invalid_request":
+        return refuse("bad_header");
+      case "session_revoked":
+        return refuse("revoked");
+      case "token_invalid":
+      case "token_expired": {
+        if (credential.kind !== "bearer") return plain;
+        const { token } = credential;
+        const failure = await verifier.verify(token, "access");
+        return refuse(
+          typeof failure === "string"
+            ? await timeBeforeType(failure, token, "access", verifier)
+            : "expired",
+        );
+      }
+      default:
+        return plain;
+    }
+  }
+
+  return {
+    refuse: (inbound, problem) => answer(inbound, problem, null),
+    deny(inbound, { problem, clearCookies, credential, token, setCookies }) {
+      const plain = answer(inbound, problem, token?.subject ?? null);
+      for (const cookie of clearCookies ? jar.clear() : setCookies) {
+        plain.headers.append("set-cookie", cookie);
+      }
+      return compat === null || token !== null
+        ? plain
+        : inWordsOfSimpleJwt(plain, problem, credential, compat);
+    },
+  };
+}
+
+function isSignInProblem(problem: Problem): boolean {
+  switch (problem.code) {
+    case "token_missing":
+    case "token_expired":
+    case "token_invalid":
+    case "session_revoked":
+    case "refresh_missing":
+    case "refresh_invalid":
+    case "refresh_expired":
+    case "refresh_reused":
+      return true;
+    default:
+      return false;
+  }
+}

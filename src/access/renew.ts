@@ -1,0 +1,53 @@
+/**
+ * A cookie session, renewed: rotation, its audit event, and the new cookies.
+ *
+ * @module
+ */
+import type { Asking } from "../http/inbound.ts";
+import { presenterOf } from "../http/presenter.ts";
+import type { Problem } from "../http/problem.ts";
+import type { Sessions } from "../sessions/sessions.ts";
+import type { CookieSession, ToCookies } from "./cookie_session.ts";
+import { endsSession, refreshProblem } from "./renewal_problem.ts";
+
+/** A new pair in cookies, or why there is none. */
+export type Renewal =
+  | { readonly kind: "renewed"; readonly session: CookieSession }
+  | {
+    readonly kind: "refused";
+    readonly problem: Problem;
+    /** The cookies are good for nothing any more. */
+    readonly clearCookies: boolean;
+  };
+
+/** Exchanges the refresh token of a cookie; what proves that the request is genuine comes before. */
+export type Renew = (
+  asking: Pick<Asking, "around" | "signal"> & {
+    readonly headers: { get(name: string): string | null };
+  },
+  refreshToken: string,
+) => Promise<Renewal>;
+
+/** Prepares {@link Renew}. */
+export function createRenew(
+  { sessions, toCookies }: {
+    readonly sessions: Pick<Sessions, "refresh">;
+    readonly toCookies: ToCookies;
+  },
+): Renew {
+  return async function renew({ headers, around, signal }, refreshToken) {
+    const outcome = await sessions.refresh(refreshToken, presenterOf(headers, signal, around));
+    if (outcome.kind !== "refreshed") {
+      const problem = refreshProblem(outcome, around);
+      return { kind: "refused", problem, clearCookies: endsSession(problem) };
+    }
+    const { session } = outcome.signedIn;
+    around.emit({
+      event: "refresh",
+      subject: session.subject,
+      sid: session.sid,
+      replayed: outcome.replayed,
+    });
+    return { kind: "renewed", session: await toCookies(outcome.signedIn) };
+  };
+}
