@@ -14,7 +14,7 @@ import { createMatch } from "../access/match.ts";
 import { createRefusalWords } from "../access/refusal.ts";
 import { createRenew } from "../access/renew.ts";
 import { createAuthenticate } from "../access/standing.ts";
-import { operations } from "../admin/health.ts";
+import { operations } from "../admin/alive.ts";
 import { createCookieJar } from "../browser/cookies.ts";
 import { createCsrf } from "../browser/csrf.ts";
 import type { GatewayConfig } from "../config/config.ts";
