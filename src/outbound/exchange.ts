@@ -8,6 +8,7 @@
 import type { JsonValue } from "../base/json.ts";
 import { parseJson } from "./json.ts";
 import { networkReason } from "./network_reason.ts";
+import { readBounded, UnusableAnswerError } from "./read_bounded.ts";
 
 /** How much patience to have. */
 export interface ExchangeLimits {
@@ -36,11 +37,6 @@ export interface Sending extends ExchangeLimits {
   readonly signal?: AbortSignal;
   /** Take a body for JSON only where its content type says so. */
   readonly requireJsonType: boolean;
-}
-
-/** A failure whose message was written here, and so holds no credential. */
-class UnusableAnswer extends Error {
-  override readonly name = "UnusableAnswer";
 }
 
 /** Sends once; never throws, never follows a redirect, never asks twice. */
@@ -73,15 +69,15 @@ export async function exchange(
     }
     if (sending.requireJsonType && !isJson(response.headers.get("content-type"))) {
       discard(response.body);
-      throw new UnusableAnswer(`status ${response.status}, but not JSON by its content type`);
+      throw new UnusableAnswerError(`status ${response.status}, but not JSON by its content type`);
     }
-    const parsed = parseJson(await readBounded(response, maxBytes, signal));
-    if (parsed === null) throw new UnusableAnswer("the body is not usable JSON");
+    const parsed = parseJson(await readBounded(response.body, maxBytes, signal));
+    if (parsed === null) throw new UnusableAnswerError("the body is not usable JSON");
     return { kind: "json", status: response.status, document: parsed.value };
   } catch (error) {
     if (sending.signal?.aborted === true) return failed("the request was given up");
     if (timeout.signal.aborted) return failed(`no complete answer within ${timeoutMs} ms`);
-    return failed(error instanceof UnusableAnswer ? error.message : networkReason(error));
+    return failed(error instanceof UnusableAnswerError ? error.message : networkReason(error));
   } finally {
     clearTimeout(timer);
   }
@@ -94,45 +90,6 @@ function failed(reason: string): Answer {
 function isJson(contentType: string | null): boolean {
   const [essence = ""] = (contentType ?? "").split(";");
   return /^application\/(?:[\w.!#$&^-]+\+)?json$/i.test(essence.trim());
-}
-
-async function readBounded(
-  response: Response,
-  maxBytes: number,
-  signal: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
-  if (response.body === null) throw new UnusableAnswer("the answer has no body");
-  const reader = response.body.getReader();
-  // Ends a pending read even where the runtime's body does not listen to the signal.
-  const stop = () => void reader.cancel().catch(() => {});
-  signal.addEventListener("abort", stop);
-  try {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      size += next.value.byteLength;
-      if (size > maxBytes) {
-        stop();
-        throw new UnusableAnswer(`the body is larger than ${maxBytes} bytes`);
-      }
-      chunks.push(next.value);
-    }
-    // A cancelled body ends like a complete one, and may even look complete.
-    signal.throwIfAborted();
-    return joined(chunks, size);
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
-}
-
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return whole;
 }
 
 /** Frees the connection of an answer whose body nobody will read. */
