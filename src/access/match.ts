@@ -29,8 +29,8 @@ export function createMatch<Route extends AccessRule>(parts: {
 }): Match<Route> {
   const { table, leakGuard } = parts;
 
-  function find(method: string, { target, host }: Inbound) {
-    return table.match({ path: target.path, host, method });
+  function find(method: string, { authority, target }: Inbound) {
+    return table.match({ method, authority, target });
   }
 
   return function match(inbound) {
@@ -45,7 +45,9 @@ export function createMatch<Route extends AccessRule>(parts: {
       }
     }
     const found = find(method, inbound);
-    if (found.kind === "ambiguous") return refused({ code: "ambiguous_path" });
+    if (found.kind === "ambiguous") {
+      return refused({ code: "ambiguous_path", detail: found.problem });
+    }
     if (found.kind === "none" || found.value.kind === "own") return refused({ code: "not_found" });
     return found.value;
   };

@@ -10,7 +10,7 @@ import { isNavigation } from "../browser/navigation.ts";
 import type { Asking } from "../http/inbound.ts";
 import { problemResponse } from "../http/problem.ts";
 import type { Problem } from "../http/problem.ts";
-import type { Target } from "../policy/path.ts";
+import type { Target } from "../policy/target.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import type { Credential } from "./credential.ts";
 import type { Denied } from "./decide.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { parseTarget } from "../policy/path.ts";
+import { readTarget } from "../policy/target.ts";
 
 /**
  * The path and query to go on to, or `/` when the given one is none of this
@@ -16,7 +16,7 @@ export function safeReturnTo(value: string | null | undefined, authPrefix: strin
   // Browsers read a backslash as a slash, and skip tabs and line breaks.
   if (!/^\/(?![/\\])[\x21-\x5b\x5d-\x7e]*$/.test(value)) return "/";
   const [withoutFragment = ""] = value.split("#", 1);
-  const target = parseTarget(`http://localhost${withoutFragment}`);
+  const target = readTarget(`http://localhost${withoutFragment}`);
   if ("problem" in target || target.path.startsWith("//")) return "/";
   const { path, search } = target;
   const own = path === authPrefix || path.startsWith(`${authPrefix}/`);

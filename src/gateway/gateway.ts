@@ -35,7 +35,7 @@ import { OWN_SECURITY_HEADERS } from "../http/problem.ts";
 import { traceOf } from "../http/trace.ts";
 import { createRecheck } from "../identity/recheck.ts";
 import { createVerifyElsewhere } from "../identity/verify_elsewhere.ts";
-import { parseTarget } from "../policy/path.ts";
+import { readTarget } from "../policy/target.ts";
 import { createNoteAnswer } from "../proxy/access_log.ts";
 import { createFinish } from "../proxy/answer.ts";
 import { createHandle } from "../proxy/handle.ts";
@@ -135,8 +135,8 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
   }
   const own = new Hono<GatewayEnv>();
   own.use(async (c, next) => {
-    const target = parseTarget(c.req.raw.url);
-    if ("problem" in target) return fail(c, { code: "ambiguous_path", detail: target.problem });
+    const target = readTarget(c.req.raw.url);
+    if ("problem" in target) return fail(c, { code: target.code, detail: target.problem });
     await next();
   });
   const { origin } = config;
@@ -187,6 +187,7 @@ export function createGateway(config: GatewayConfig, ports: GatewayPorts): Hono<
     leewayMs: config.longLived.leewayMs,
   });
   const handleProxied = createHandle({
+    scheme: config.secure ? "https" : "http",
     surroundings,
     access: {
       checkLimits: createLimits(config.limits),

@@ -9,7 +9,7 @@ import { durationMs } from "../base/duration.ts";
 import { sizeBytes } from "../base/size.ts";
 import { createCors } from "../browser/cors.ts";
 import type { GatewayConfig, RouteConfig } from "../config/config.ts";
-import { compileRequirement } from "../policy/authorize.ts";
+import { compileRequirement } from "../policy/requirement.ts";
 import { createRewrite } from "../policy/rewrite.ts";
 import { compileRoutes } from "../policy/routes.ts";
 import type { RoutePattern, RouteTable } from "../policy/routes.ts";
@@ -57,6 +57,7 @@ export function compileTable(
         ...(route.host === undefined ? {} : { host: route.host }),
         ...(route.methods === undefined ? {} : { methods: route.methods }),
         policyKey: policyKey(route),
+        encodedSlash: route.encodedSlash,
         value: {
           kind: "route",
           route: {

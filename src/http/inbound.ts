@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Target } from "../policy/path.ts";
+import { trimOws } from "../base/ows.ts";
+import type { Target } from "../policy/target.ts";
 import type { Surroundings } from "./around.ts";
 import type { IncomingHeaders } from "./headers.ts";
 
@@ -22,8 +23,8 @@ export interface Asking {
 /** A request whose target could be read in one way. */
 export interface Inbound extends Asking {
   readonly target: Target;
-  /** The `Host` that the client asked for. */
-  readonly host: string;
+  /** Which host it is for, in one spelling; with the port where it is not the scheme's. */
+  readonly authority: string;
 }
 
 /** Whether a request asks to become a WebSocket (RFC 6455 §4.1). */
@@ -37,5 +38,5 @@ export function isWebSocketUpgrade(
 }
 
 function lists(value: string, member: string): boolean {
-  return value.split(",").some((each) => each.trim().toLowerCase() === member);
+  return value.split(",").some((each) => trimOws(each).toLowerCase() === member);
 }

@@ -4,7 +4,12 @@
  *
  * @module
  */
-import { loosenings, parseTarget } from "./path.ts";
+import { compileHost, hostOf } from "./authority.ts";
+import { looseForms, readPattern } from "./pattern.ts";
+import type { RequestLine } from "./request_line.ts";
+import type { Target } from "./target.ts";
+import { createPatternTree } from "./tree.ts";
+import type { PatternPath, PatternTree } from "./tree.ts";
 
 /** One line of the table. */
 export interface RoutePattern<T> {
@@ -15,6 +20,8 @@ export interface RoutePattern<T> {
   readonly methods?: readonly string[];
   /** Says what protection the route gives: equal keys, equal protection. */
   readonly policyKey: string;
+  /** `"keep"` lets `%2F` through; else it is refused. */
+  readonly encodedSlash?: "refuse" | "keep";
   readonly value: T;
 }
 
@@ -22,141 +29,119 @@ export interface RoutePattern<T> {
 export type RouteMatch<T> =
   | { readonly kind: "matched"; readonly value: T; readonly index: number }
   | { readonly kind: "none" }
-  | { readonly kind: "ambiguous" };
+  /** `problem` is for the person who sent the request. */
+  | { readonly kind: "ambiguous"; readonly problem: string };
 
 /** A compiled table. */
 export interface RouteTable<T> {
-  match(
-    request: { readonly path: string; readonly host: string; readonly method: string },
-  ): RouteMatch<T>;
+  match(request: RequestLine): RouteMatch<T>;
 }
 
-/** What is wrong with a pattern, in one sentence, or `null`. */
-export function patternProblem(pattern: string): string | null {
-  if (!pattern.startsWith("/")) return 'must start with "/"';
-  if (/[?#]/.test(pattern)) return "must be a path without a query or fragment";
-  const segments = pattern.slice(1).split("/");
-  for (const [index, segment] of segments.entries()) {
-    if (segment === "*" && index === segments.length - 1) continue;
-    if (segment.includes("*")) return '"*" may only stand for the rest, as in "/static/*"';
-    if (segment === "" && pattern !== "/" && index < segments.length - 1) {
-      return "must not hold empty segments";
-    }
-    if (segment.startsWith(":")) {
-      if (!/^:[A-Za-z_][A-Za-z0-9_]*$/.test(segment)) return `"${segment}" is no parameter name`;
-    } else if (segment.includes(";")) {
-      return 'must not hold ";"';
-    }
-  }
-  const literal = pattern.replace(/\*$/, "");
-  const target = parseTarget(`http://host${literal}`);
-  if ("problem" in target) return `can never match: ${target.problem}`;
-  if (target.path !== literal) return `must be written as "${target.path}"`;
-  return null;
-}
-
-interface Node {
-  readonly children: Map<string, Node>;
-  parameter: Node | null;
-  /** Indexes of the patterns that end here, in order. */
-  readonly exact: number[];
-  /** Indexes of the patterns that cover everything below, and this itself. */
-  readonly prefix: number[];
-}
-
-function createNode(): Node {
-  return { children: new Map(), parameter: null, exact: [], prefix: [] };
-}
-
-/** Compiles a table; each request costs one walk down a tree of segments, however many routes. */
+/**
+ * Compiles a table.
+ *
+ * Beside the tree of the patterns as they are there is one of the patterns as the
+ * loosest backend would read them. A request is looked up in the first, and each of
+ * its readings in the second: whatever route stands there before the one that was
+ * found, or in its place, must protect in the same way.
+ *
+ * @throws {TypeError} when a pattern is none; the configuration has checked them.
+ */
 export function compileRoutes<T>(routes: readonly RoutePattern<T>[]): RouteTable<T> {
-  const literalTree = createNode();
-  const lowerTree = createNode();
+  const tree = createPatternTree();
+  const looseTree = createPatternTree();
+  let hasLoosePatterns = false;
   routes.forEach((route, index) => {
-    insert(literalTree, route.path, index);
-    // Literals only: the name of a parameter is ours.
-    insert(lowerTree, route.path.toLowerCase(), index);
+    const pattern = readPattern(route.path);
+    if ("problem" in pattern) throw new TypeError(`${route.path}: ${pattern.problem}`);
+    tree.add(pattern, index);
+    const forms = looseForms(pattern);
+    for (const form of forms) looseTree.add(form, index);
+    hasLoosePatterns ||= forms.some((form) => !isSame(form, pattern));
   });
   const guards = routes.map(({ host, methods }) => {
     const methodSet = methods === undefined ? null : new Set(methods);
     if (methodSet?.has("GET")) methodSet.add("HEAD");
-    const hostName = host?.toLowerCase() ?? null;
-    return hostName === null && methodSet === null ? null : { hostName, methodSet };
+    const isHost = host === undefined ? null : compileHost(host);
+    return isHost === null && methodSet === null ? null : { isHost, methodSet };
   });
+  const policies = routes.map((route) => route.policyKey);
 
-  function find(tree: Node, path: string, host: string, method: string): number {
+  function passes(index: number, host: string, method: string): boolean {
+    const guard = guards[index] ?? null;
+    return guard === null ||
+      ((guard.methodSet?.has(method) ?? true) && (guard.isHost?.(host) ?? true));
+  }
+
+  /** The first route of a path; `Infinity`: none. */
+  function first(from: PatternTree, path: string, host: string, method: string): number {
     let best = Infinity;
-    const consider = (indexes: readonly number[]) => {
+    from.walk(path, (indexes) => {
       for (const index of indexes) {
         if (index >= best) return;
-        const guard = guards[index] ?? null;
-        if (guard === null || passes(guard, host, method)) {
-          best = index;
-          return;
-        }
+        if (passes(index, host, method)) best = index;
       }
-    };
-    const walk = (node: Node, from: number): void => {
-      consider(node.prefix);
-      if (from >= path.length) {
-        consider(node.exact);
-        return;
-      }
-      const slash = path.indexOf("/", from + 1);
-      const end = slash < 0 ? path.length : slash;
-      const segment = path.slice(from + 1, end);
-      const child = node.children.get(segment);
-      if (child !== undefined) walk(child, end);
-      if (node.parameter !== null && segment !== "") walk(node.parameter, end);
-    };
-    walk(tree, 0);
+    });
     return best;
   }
 
-  return {
-    match({ path, host, method }) {
-      const index = find(literalTree, path, host, method);
-      const found = routes[index];
-      for (const reading of loosenings(path)) {
-        // Each reading is tried as written and against lower-cased patterns.
-        const tree = reading === reading.toLowerCase() ? lowerTree : literalTree;
-        const other = routes[find(tree, reading, host, method)];
-        if (other?.policyKey !== found?.policyKey) return { kind: "ambiguous" };
+  /** Whether no route before `limit` protects this reading in another way. */
+  function agreesBefore(
+    limit: number,
+    reading: string,
+    { host, method, policy }: { host: string; method: string; policy: string | undefined },
+  ): boolean {
+    let agrees = true;
+    looseTree.walk(reading, (indexes) => {
+      for (const index of indexes) {
+        if (!agrees || index >= limit) return;
+        if (policies[index] !== policy && passes(index, host, method)) agrees = false;
       }
-      return found === undefined ? { kind: "none" } : {
-        kind: "matched",
-        value: found.value,
-        index,
-      };
+    });
+    return agrees;
+  }
+
+  /** The reading that would lead elsewhere, or `null`. */
+  function disagreement({ path, readings }: Target, host: string, method: string, found: number) {
+    if (readings === null && !hasLoosePatterns) return null;
+    const request = { host, method, policy: policies[found] };
+    for (const reading of readings?.whole ?? [path]) {
+      const place = reading === "/" ? "" : reading;
+      if (!agreesBefore(found, place, request)) return reading;
+      // The route that was found may not be there in this reading.
+      const other = first(looseTree, place, host, method);
+      if (other > found && policies[other] !== request.policy) return reading;
+    }
+    // A route for the path with its suffix was meant for it, so only earlier ones count.
+    for (const reading of readings?.suffixless ?? []) {
+      if (!agreesBefore(found, reading, request)) return reading;
+    }
+    return null;
+  }
+
+  return {
+    match({ method, authority, target }) {
+      const host = hostOf(authority);
+      const index = first(tree, target.path, host, method);
+      const found = routes[index];
+      const reading = disagreement(target, host, method, index);
+      if (reading !== null) {
+        return {
+          kind: "ambiguous",
+          problem: `The path can also be read as "${reading}", for which other rules hold.`,
+        };
+      }
+      if (target.readings?.encodedSlash && found?.encodedSlash !== "keep") {
+        return { kind: "ambiguous", problem: "The path holds an encoded slash." };
+      }
+      return found === undefined
+        ? { kind: "none" }
+        : { kind: "matched", value: found.value, index };
     },
   };
 }
 
-function insert(tree: Node, pattern: string, index: number): void {
-  const prefix = pattern.endsWith("/*");
-  const path = prefix ? pattern.slice(0, -2) : pattern;
-  let node = tree;
-  for (const segment of path === "" ? [] : path.slice(1).split("/")) {
-    if (segment.startsWith(":")) {
-      node = node.parameter ??= createNode();
-    } else {
-      let child = node.children.get(segment);
-      if (child === undefined) node.children.set(segment, child = createNode());
-      node = child;
-    }
-  }
-  (prefix ? node.prefix : node.exact).push(index);
-}
-
-function passes(
-  guard: { readonly hostName: string | null; readonly methodSet: ReadonlySet<string> | null },
-  host: string,
-  method: string,
-): boolean {
-  if (guard.methodSet !== null && !guard.methodSet.has(method)) return false;
-  if (guard.hostName === null) return true;
-  const name = host.replace(/:\d+$/, "").toLowerCase();
-  return guard.hostName.startsWith("*.")
-    ? name.endsWith(guard.hostName.slice(1))
-    : name === guard.hostName;
+function isSame(form: PatternPath, pattern: PatternPath): boolean {
+  return form.segments.length === pattern.segments.length &&
+    form.segments.every((segment, index) => segment === pattern.segments[index]);
 }

@@ -13,19 +13,20 @@ import type { RequestTrace } from "../http/trace.ts";
  * the request came through a trusted proxy; otherwise they start here.
  */
 export function forwardingHeaders(
-  headers: HeaderReader,
-  around: { readonly client: ClientInfo; readonly trace: RequestTrace },
-  origin: string,
+  { headers, authority, around }: {
+    readonly headers: HeaderReader;
+    readonly authority: string;
+    readonly around: { readonly client: ClientInfo; readonly trace: RequestTrace };
+  },
+  ownProto: string,
 ): [string, string][] {
   const { client, trace } = around;
-  const ownProto = origin.slice(0, origin.indexOf(":"));
-  const ownHost = headers.get("host") ?? origin.slice(origin.indexOf("//") + 2);
   let proto = ownProto;
-  let host = ownHost;
+  let host = authority;
   if (client.viaTrustedProxy) {
     const incomingProto = headers.get("x-forwarded-proto");
     if (incomingProto === "http" || incomingProto === "https") proto = incomingProto;
-    host = headers.get("x-forwarded-host") ?? ownHost;
+    host = headers.get("x-forwarded-host") ?? authority;
   }
   return [
     ["x-forwarded-for", client.hops.join(", ")],

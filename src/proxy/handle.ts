@@ -16,7 +16,7 @@ import type { HeaderReader } from "../http/headers.ts";
 import { isWebSocketUpgrade } from "../http/inbound.ts";
 import type { Inbound } from "../http/inbound.ts";
 import { problemResponse } from "../http/problem.ts";
-import { parseTarget } from "../policy/path.ts";
+import { readRequestLine } from "../policy/request_line.ts";
 import type { AttachLifeline } from "../sessions/lifeline.ts";
 import type { NoteAnswer } from "./access_log.ts";
 import type { Finish } from "./answer.ts";
@@ -27,6 +27,8 @@ import type { PreparedRoute } from "./route.ts";
 
 /** What proxying is put together from. */
 export interface ProxyParts {
+  /** Of the public origin. */
+  readonly scheme: "http" | "https";
   /** Who is calling from where, under which request id. */
   readonly surroundings: (headers: HeaderReader, connection: ConnectionInfo) => Surroundings;
   readonly access: {
@@ -72,7 +74,7 @@ export function createHandle(parts: ProxyParts): HandleProxied {
     }
     const { caller } = decision;
     const token = caller?.token ?? null;
-    const making = parts.outgoingHeaders(headers, route.upstream, token, around);
+    const making = parts.outgoingHeaders(inbound, route.upstream, token);
     const made = making instanceof Promise ? await making : making;
     const outcome = await dispatch(inbound, route, {
       request,
@@ -110,20 +112,23 @@ export function createHandle(parts: ProxyParts): HandleProxied {
     const around = parts.surroundings(headers, connection);
     const { method } = request;
     try {
-      const parsed = parseTarget(request.url);
-      const target = "problem" in parsed ? null : parsed;
+      const line = readRequestLine({
+        method,
+        url: request.url,
+        hostHeader: headers.get("host"),
+        scheme: parts.scheme,
+      });
+      const target = "problem" in line ? null : line.target;
       const excess = checkLimits(method, request.url, headers);
       if (excess !== null) return words.refuse({ method, headers, around, target }, excess);
-      if ("problem" in parsed) {
-        const problem = { code: "ambiguous_path", detail: parsed.problem } as const;
+      if ("problem" in line) {
+        const problem = { code: line.code, detail: line.problem } as const;
         return words.refuse({ method, headers, around, target }, problem);
       }
       const inbound: Inbound = {
-        method,
+        ...line,
         headers,
         around,
-        target: parsed,
-        host: headers.get("host") ?? "",
         upgrades: isWebSocketUpgrade(method, headers),
         get signal() {
           return request.signal;

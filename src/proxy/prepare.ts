@@ -4,12 +4,13 @@
  *
  * @module
  */
+import { trimOws } from "../base/ows.ts";
 import type { LeakGuard } from "../access/leak_guard.ts";
 import type { CookieJar } from "../browser/cookies.ts";
 import { holdsCsrfToken } from "../browser/csrf.ts";
-import type { Surroundings } from "../http/around.ts";
 import { VIA } from "../http/header_names.ts";
-import type { HeaderReader, IncomingHeaders } from "../http/headers.ts";
+import type { HeaderReader } from "../http/headers.ts";
+import type { Inbound } from "../http/inbound.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
 import { forwardingHeaders } from "./forwarding.ts";
 import type { HeaderFilter } from "./request_filter.ts";
@@ -20,10 +21,9 @@ export type HeaderPairs = [string, string][];
 
 /** Makes the headers of one request; a promise only when an assertion has to be signed. */
 export type OutgoingHeaders = (
-  headers: IncomingHeaders,
+  inbound: Pick<Inbound, "headers" | "authority" | "around">,
   upstream: PreparedUpstream,
   token: VerifiedToken | null,
-  around: Surroundings,
 ) => HeaderPairs | Promise<HeaderPairs>;
 
 /** A Bearer credential, alone or in a list that something joined. */
@@ -39,7 +39,7 @@ export function createOutgoingHeaders(parts: {
   readonly leakGuard: LeakGuard;
 }): OutgoingHeaders {
   const { origin, jar, staysBehind, leakGuard } = parts;
-  const ownHost = new URL(origin).host;
+  const ownProto = origin.slice(0, origin.indexOf(":"));
 
   /** What may be passed on of one header, or `null`. */
   function passable(name: string, value: string, isProtected: boolean): string | null {
@@ -59,7 +59,8 @@ export function createOutgoingHeaders(parts: {
     return clean === "" ? null : clean;
   }
 
-  return function outgoingHeaders(incoming, upstream, token, around) {
+  return function outgoingHeaders(inbound, upstream, token) {
+    const { headers: incoming, authority } = inbound;
     const isProtected = token !== null;
     const connectionBound = connectionOptions(incoming);
     const pairs: HeaderPairs = [];
@@ -70,8 +71,8 @@ export function createOutgoingHeaders(parts: {
     }
     const via = incoming.get("via");
     pairs.push(["via", via === null ? VIA : `${via}, ${VIA}`]);
-    if (upstream.passesHost) pairs.push(["host", incoming.get("host") ?? ownHost]);
-    for (const pair of forwardingHeaders(incoming, around, origin)) pairs.push(pair);
+    if (upstream.passesHost) pairs.push(["host", authority]);
+    for (const pair of forwardingHeaders(inbound, ownProto)) pairs.push(pair);
     if (!isProtected) return pairs;
 
     for (const [name, value] of upstream.identityHeaders(token)) pairs.push([name, value]);
@@ -98,5 +99,5 @@ function withAssertion(pairs: HeaderPairs, header: string, jwt: string): HeaderP
 function connectionOptions(headers: HeaderReader): ReadonlySet<string> | null {
   const connection = headers.get("connection");
   if (connection === null || /^(?:keep-alive|close)$/i.test(connection)) return null;
-  return new Set(connection.split(",").map((name) => name.trim().toLowerCase()));
+  return new Set(connection.split(",").map((name) => trimOws(name).toLowerCase()));
 }

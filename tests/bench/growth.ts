@@ -41,7 +41,11 @@ for (const count of [10, 100, 1_000, 10_000]) {
   ]);
   const paths = Array.from({ length: count }, (_, index) => `/service-${index}/things/42`);
   const cost = nanoseconds((turn) =>
-    void table.match({ path: paths[turn % count] ?? "", host: "localhost", method: "GET" })
+    void table.match({
+      method: "GET",
+      authority: "localhost",
+      target: { path: paths[turn % count] ?? "", search: "", readings: null },
+    })
   );
   print(`| routes | ${count.toLocaleString("en")} | ${cost.toFixed(0)} |`);
 }

@@ -11,7 +11,8 @@ import { createCookieJar } from "../../src/browser/cookies.ts";
 import { createCsrf } from "../../src/browser/csrf.ts";
 import { readHeaders } from "../../src/http/headers.ts";
 import { traceOf } from "../../src/http/trace.ts";
-import { parseTarget } from "../../src/policy/path.ts";
+import { readRequestLine } from "../../src/policy/request_line.ts";
+import type { RequestLine } from "../../src/policy/request_line.ts";
 import { compileRoutes } from "../../src/policy/routes.ts";
 import { passOn } from "../../src/proxy/forward.ts";
 import { forwardingHeaders } from "../../src/proxy/forwarding.ts";
@@ -70,9 +71,21 @@ const csrfToken = await csrf.issue(verified.sid);
 
 const url = "http://localhost:9999/api/users/42/orders?page=2&sort=name";
 Deno.bench("read the headers", () => void readHeaders(headers));
-Deno.bench("parse path and query", () => void parseTarget(url));
+const rawLine = { method: "GET", url, hostHeader: "localhost:9999", scheme: "http" } as const;
+const line = readRequestLine(rawLine) as RequestLine;
+const odd = readRequestLine({
+  ...rawLine,
+  url: `${url.slice(0, 21)}/A/caf%C3%A9.js`,
+}) as RequestLine;
+Deno.bench("read the request line", () => void readRequestLine(rawLine));
+Deno.bench("read a request line with other readings", () => {
+  readRequestLine({ ...rawLine, url: "http://localhost:9999/A/caf%C3%A9.js" });
+});
 Deno.bench("match a route", () => {
-  table.match({ path: "/api/users/42/orders", host: "localhost", method: "GET" });
+  table.match(line);
+});
+Deno.bench("match a route with other readings", () => {
+  table.match(odd);
 });
 Deno.bench("read the credential", () => void readCredential(read, jar));
 Deno.bench("verify a token seen before", () => void verifier.verify(access, "access"));
@@ -85,7 +98,7 @@ Deno.bench("filter the headers", () => {
   for (const [name] of read) staysBehind(name);
 });
 Deno.bench("make the forwarding headers", () => {
-  forwardingHeaders(read, { client, trace }, ORIGIN);
+  forwardingHeaders({ headers: read, authority: "localhost", around: { client, trace } }, "http");
 });
 Deno.bench("watch a request", () => watch(request, 30_000).release());
 Deno.bench("pass an answer on", () => {

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { compileRequirement } from "../../src/policy/authorize.ts";
-import { compileRoutes, patternProblem, type RoutePattern } from "../../src/policy/routes.ts";
+import { compileRequirement } from "../../src/policy/requirement.ts";
+import { patternProblem } from "../../src/policy/pattern.ts";
+import { readRequestLine } from "../../src/policy/request_line.ts";
+import { compileRoutes, type RoutePattern } from "../../src/policy/routes.ts";
 
 function table(...paths: (string | Partial<RoutePattern<number>>)[]) {
   return compileRoutes(
@@ -15,7 +17,14 @@ function table(...paths: (string | Partial<RoutePattern<number>>)[]) {
 }
 
 function match(routes: ReturnType<typeof table>, path: string, host = "h", method = "GET") {
-  const found = routes.match({ path, host, method });
+  const line = readRequestLine({
+    method,
+    url: `http://${host}${path}`,
+    hostHeader: host,
+    scheme: "http",
+  });
+  if ("problem" in line) return line.code;
+  const found = routes.match(line);
   return found.kind === "matched" ? found.value : found.kind;
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod";
-import { patternProblem } from "../../policy/routes.ts";
+import { patternProblem } from "../../policy/pattern.ts";
 import { headerRuleProblem, isHeaderValue } from "../header_rules.ts";
 import { claimName, duration, exactOrigin, scopeToken, size } from "./values.ts";
 
@@ -67,6 +67,9 @@ export const route = z.strictObject({
   ),
   refresh: z.enum(["none", "transparent"]).prefault("none").describe(
     '"transparent": an expired access cookie beside a good refresh cookie is rotated in passing.',
+  ),
+  encodedSlash: z.enum(["refuse", "keep"]).prefault("refuse").describe(
+    '"keep": "%2F" may stand in the path, for backends that tell it from "/"; else it is refused.',
   ),
   maxBody: size().exactOptional().describe("In place of limits.body."),
   rewrite: z.strictObject({
