@@ -5,7 +5,7 @@
  * @module
  */
 import { build, refuse } from "./runtime/workers/build.ts";
-import type { Bindings, Gateway } from "./runtime/workers/build.ts";
+import type { Bindings } from "./runtime/workers/build.ts";
 
 interface ExecutionContext {
   waitUntil(work: Promise<unknown>): void;
@@ -15,7 +15,7 @@ interface ExecutionContext {
  * The gateway of this isolate. A value and not a promise: a request must not
  * wait for the work of another, so that the first two may both build one.
  */
-let gateway: Gateway | null = null;
+let gateway: Awaited<ReturnType<typeof build>> | null = null;
 
 export default {
   /** Answers one request. */

@@ -1,44 +1,44 @@
 /**
- * Endpoints for those who run the gateway: alive, ready, metrics.
+ * For those who watch: alive, ready, and the metrics.
  *
  * @module
  */
 import { Hono } from "hono";
-import { allowOnly, fail } from "../http/endpoint.ts";
-import type { GatewayEnv } from "../http/endpoint.ts";
-import type { RevocationView } from "../sessions/revocation_view.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
+import { METRICS_CONTENT_TYPE } from "../telemetry/meter.ts";
+import { type AdminEnv, allowOnly, refuse } from "./endpoint.ts";
+import type { AdminParts } from "./ports.ts";
 
-/** `/healthz`, `/readyz` and `/metrics`, under `/auth`. */
-export function operations(parts: {
-  readonly view: RevocationView;
-  readonly metrics: Metrics;
-}): Hono<GatewayEnv> {
-  const { view, metrics } = parts;
-  const app = new Hono<GatewayEnv>();
-  app.use(async (c, next) => {
-    await next();
-    c.res.headers.set("cache-control", "no-store");
-  });
+/**
+ * `/livez` and `/readyz`. They say nothing but yes or no, so that an orchestrator may ask them
+ * without a token.
+ */
+export function probes(parts: Pick<AdminParts, "ready">): Hono<AdminEnv> {
+  const app = new Hono<AdminEnv>();
+  app.get("/livez", (c) => c.json({ status: "ok" }));
+  allowOnly(app, "/livez", ["GET"]);
 
-  app.get("/healthz", (c) => c.json({ status: "ok" }));
-  allowOnly(app, "/healthz", ["GET"]);
-
-  // Ready means: the store answers and the revocation view is inside its bound.
+  // Ready means: the store answers and the revocation view is inside its bound. Providers are not
+  // asked: an outage there must not take the whole fleet out of service.
   app.get("/readyz", async (c) => {
-    const ready = await view.ensureFresh(c.get("around").waitUntil);
-    return ready ? c.json({ status: "ready" }) : fail(c, { code: "store_unavailable" });
+    const state = await parts.ready(c.env.waitUntil);
+    if (state.ready) return c.json({ status: "ready" });
+    return refuse(c, {
+      code: state.why === "store_unavailable" ? "store_unavailable" : "not_ready",
+      detail: `The gateway is not ready: ${state.why.replaceAll("_", " ")}.`,
+      extensions: { why: state.why },
+    });
   });
   allowOnly(app, "/readyz", ["GET"]);
+  return app;
+}
 
-  app.get("/metrics", (c) => {
-    c.header("content-type", "text/plain; version=0.0.4; charset=utf-8");
-    return c.body(metrics.render({
-      postern_revocation_view_entries: view.size(),
-      postern_revocation_view_age_seconds: view.ageMs() / 1000,
-    }));
+/** `/metrics`, in the Prometheus text format. */
+export function metricsEndpoint(parts: Pick<AdminParts, "metrics">): Hono<AdminEnv> {
+  const app = new Hono<AdminEnv>();
+  app.get("/metrics", async (c) => {
+    c.header("content-type", METRICS_CONTENT_TYPE);
+    return c.body(await parts.metrics.render());
   });
   allowOnly(app, "/metrics", ["GET"]);
-
   return app;
 }

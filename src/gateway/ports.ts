@@ -12,18 +12,24 @@ import type { EventSink } from "../telemetry/events.ts";
 import type { KeyRing } from "../tokens/key_ring.ts";
 import type { LegacyKey } from "../tokens/legacy.ts";
 
-/** What the gateway needs from the runtime it stands on. */
-export interface GatewayPorts {
+/** What lives as long as the process. */
+export interface CorePorts {
   readonly store: SessionStore;
   readonly keys: KeyRing;
+  readonly clock: Clock;
+  readonly events: EventSink;
+  /** Whether no request may touch a timer or a promise of another (Workers). */
+  readonly isolatesRequests: boolean;
+}
+
+/** What lives as long as one configuration. */
+export interface GatewayPorts {
   readonly identity: IdentitySource;
   /** Verifies tokens from before Postern; goes with `tokens.legacy` of the configuration. */
   readonly legacyKey?: LegacyKey | null;
   /** Reaches the identity source's other endpoints. */
   readonly askFetch?: typeof fetch;
   readonly transport: Transport;
-  readonly clock: Clock;
-  readonly events: EventSink;
   /** Absent where nothing runs outside a request (Workers): no active health checks then. */
-  readonly background?: Background;
+  readonly background?: Background & { close(): void };
 }

@@ -16,11 +16,13 @@ import type { RoutePattern, RouteTable } from "../policy/routes.ts";
 import { compileHeaderRules } from "../proxy/header_rules.ts";
 import type { PreparedRoute, PreparedUpstream } from "../proxy/route.ts";
 import { createAssertionMinter } from "../tokens/assertion.ts";
+import type { Core } from "./core.ts";
 import type { GatewayPorts } from "./ports.ts";
 import { createUpstreamPaths, mappedHeaders } from "./upstreams.ts";
 
 /** Postern's own paths first, so that no pattern of the configuration can take them over. */
 export function compileTable(
+  core: Pick<Core, "keys" | "clock">,
   config: GatewayConfig,
   ports: GatewayPorts,
 ): RouteTable<Destination<PreparedRoute>> {
@@ -33,12 +35,12 @@ export function compileTable(
       assertion: upstream.assertion === null ? null : {
         header: upstream.assertion.header,
         mint: createAssertionMinter({
-          keys: ports.keys,
+          keys: core.keys,
           upstream: name,
           config: upstream.assertion,
           issuer: config.tokens.issuer,
           subjectClaim: config.tokens.subjectClaim,
-          clock: ports.clock,
+          clock: core.clock,
         }),
       },
     }]),

@@ -44,7 +44,38 @@ export type AuditEvent =
   | { readonly event: "upstream_failed"; readonly upstream: string; readonly reason: string }
   | { readonly event: "identity_unavailable"; readonly reason: string }
   | { readonly event: "store_unavailable"; readonly reason: string }
-  | { readonly event: "internal_error"; readonly reason: string };
+  | { readonly event: "internal_error"; readonly reason: string }
+  /** Somebody did something through the admin listener, or the command line. */
+  | {
+    readonly event: "admin_action";
+    readonly action:
+      | "session_revoked"
+      | "subject_revoked"
+      | "token_revoked"
+      | "provider_revoked"
+      | "revoked_before"
+      | "reloaded"
+      | "reload_refused"
+      | "drain";
+    /** `token:<name>` was proven, `local:<name>` is what a peer on this machine calls itself. */
+    readonly actor: string;
+    readonly subject?: string;
+    readonly sid?: string;
+    readonly jti?: string;
+    readonly provider?: string;
+    /** ISO 8601. */
+    readonly issuedBefore?: string;
+    /** Live sessions that it was about. */
+    readonly count?: number;
+    /** SHA-256 of the configuration that is in force now. */
+    readonly hash?: string;
+  }
+  /** A configuration came into force. */
+  | { readonly event: "config_reloaded"; readonly hash: string }
+  /** A changed configuration could not be used; the old one stays. One event for each mistake. */
+  | { readonly event: "config_refused"; readonly problem: string }
+  /** The gateway stops being ready and lets go of what is open. */
+  | { readonly event: "draining"; readonly reason: string };
 
 /** Where and for whom an event happened. */
 export interface EventContext {

@@ -5,6 +5,7 @@
  * @module
  */
 import { parseConfig } from "../../src/config/load.ts";
+import { createCore } from "../../src/gateway/core.ts";
 import { createGateway } from "../../src/gateway/gateway.ts";
 import type { IdentitySource } from "../../src/identity/port.ts";
 import { createIdentitySource } from "../../src/identity/source.ts";
@@ -83,23 +84,25 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     ],
     ...options.config,
   }, "dev");
-  const background = createBackground();
-  const app = createGateway(config, {
+  const core = createCore({
     store,
     keys,
+    clock,
+    events: (event, context) => events.push({ event, context }),
+    isolatesRequests: false,
+  }, config);
+  const gateway = createGateway(core, config, {
     identity: options.identity ?? createIdentitySource(config.identity, { fetch }),
     legacyKey: config.tokens.legacy &&
       await importLegacyKey(config.tokens.legacy, options.legacyKey),
     transport: createDenoTransport(options.pem),
-    background,
-    clock,
-    events: (event, context) => events.push({ event, context }),
+    background: createBackground(),
   });
   const server = Deno.serve(
     { hostname: "127.0.0.1", port, onListen() {}, ...options.tls },
     async (request, info) => {
       const waitUntil = (work: Promise<unknown>) => void work.catch(() => {});
-      const response = await app.fetch(request, connectionOf(info, waitUntil));
+      const response = await gateway.fetch(request, connectionOf(info, waitUntil));
       // A server's clock is what its Date says.
       if (new URL(request.url).pathname.startsWith("/auth/")) {
         response.headers.set("date", new Date(clock()).toUTCString());
@@ -114,7 +117,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     keys,
     events,
     async stop() {
-      background.close();
+      gateway.close();
       await server.shutdown();
       if (options.store === undefined) await store.close();
     },

@@ -8,6 +8,7 @@ import type { Environment, Mode } from "../../base/environment.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import { loadConfig } from "../../config/load.ts";
 import { withDemoUpstream } from "../../demo/upstream.ts";
+import { createCore } from "../../gateway/core.ts";
 import { createGateway } from "../../gateway/gateway.ts";
 import type { ConnectionInfo } from "../../http/around.ts";
 import { createIdentitySource } from "../../identity/source.ts";
@@ -42,17 +43,17 @@ export async function serve(mode: Mode): Promise<number> {
   }
   const format = mode === "dev" ? "text" : "json";
   const log = createBufferedWriter(writeAll);
-  const background = createBackground();
   const transport = createDenoTransport(readUpstreamFiles(config));
-  const app = createGateway(config, {
-    store,
-    keys,
+  const events = createEventLog({ format, write: log.write, clock: systemClock });
+  const core = createCore(
+    { store, keys, clock: systemClock, events, isolatesRequests: false },
+    config,
+  );
+  const gateway = createGateway(core, config, {
     legacyKey,
     identity: createIdentitySource(config.identity, { fetch }),
     transport: { ...transport, fetch: withDemoUpstream(transport.fetch) },
-    clock: systemClock,
-    events: createEventLog({ format, write: log.write, clock: systemClock }),
-    background,
+    background: createBackground(),
   });
 
   const waitUntil = (work: Promise<unknown>) => void work.catch(() => {});
@@ -62,10 +63,10 @@ export async function serve(mode: Mode): Promise<number> {
       port,
       onListen: () => print(mode === "dev" ? devBanner(config) : startLine(config, hostname, port)),
     },
-    (request, info) => app.fetch(request, connectionOf(info, waitUntil)),
+    (request, info) => gateway.fetch(request, connectionOf(info, waitUntil)),
   );
   await Promise.race([server.finished, terminationSignal()]);
-  background.close();
+  gateway.close();
   const drained = server.shutdown();
   let timer: ReturnType<typeof setTimeout> | undefined;
   await Promise.race([

@@ -10,7 +10,9 @@ import { loadConfig } from "../../config/load.ts";
 import { ConfigError } from "../../config/problems.ts";
 import { demoConfigFile } from "../../demo/config_file.ts";
 import { withDemoUpstream } from "../../demo/upstream.ts";
+import { createCore } from "../../gateway/core.ts";
 import { createGateway } from "../../gateway/gateway.ts";
+import type { Gateway } from "../../gateway/gateway.ts";
 import { startProblems } from "../../gateway/start_problem.ts";
 import { problemResponse } from "../../http/problem.ts";
 import { createIdentitySource } from "../../identity/source.ts";
@@ -37,8 +39,6 @@ export interface Bindings {
   readonly UPSTASH_REDIS_REST_URL?: string;
   readonly UPSTASH_REDIS_REST_TOKEN?: string;
 }
-
-export type Gateway = ReturnType<typeof createGateway>;
 
 export async function build(
   bindings: Bindings,
@@ -72,9 +72,12 @@ export async function build(
     ...(prefix === undefined || prefix === "" ? {} : { prefix }),
   });
   waitUntil(warnAbout(store));
-  return createGateway(config, {
-    store,
-    keys,
+  const events = createEventLog({ format: "json", write: log, clock: systemClock });
+  const core = createCore(
+    { store, keys, clock: systemClock, events, isolatesRequests: true },
+    config,
+  );
+  return createGateway(core, config, {
     legacyKey,
     identity: createIdentitySource(config.identity, { fetch: uncachedFetch }),
     askFetch: uncachedFetch,
@@ -84,8 +87,6 @@ export async function build(
       isolatesRequests: true,
       webSocket: workerWebSocket,
     },
-    clock: systemClock,
-    events: createEventLog({ format: "json", write: log, clock: systemClock }),
   });
 }
 

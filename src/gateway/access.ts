@@ -1,0 +1,107 @@
+/**
+ * Who is it, may they, and how a session begins, goes on and ends: put together
+ * from the configuration.
+ *
+ * @module
+ */
+import { createToCookies } from "../access/cookie_session.ts";
+import type { ToCookies } from "../access/cookie_session.ts";
+import { createDecide } from "../access/decide.ts";
+import type { Decide } from "../access/decide.ts";
+import { createIdentify } from "../access/identify.ts";
+import type { Identify } from "../access/identify.ts";
+import { createRenew } from "../access/renew.ts";
+import type { Renew } from "../access/renew.ts";
+import { createRefusalWords } from "../access/refusal.ts";
+import type { RefusalWords } from "../access/refusal.ts";
+import { createAuthenticate } from "../access/standing.ts";
+import type { Authenticate } from "../access/standing.ts";
+import { createCookieJar } from "../browser/cookies.ts";
+import type { CookieJar } from "../browser/cookies.ts";
+import { createCsrf } from "../browser/csrf.ts";
+import type { Csrf } from "../browser/csrf.ts";
+import type { GatewayConfig } from "../config/config.ts";
+import { createRecheck } from "../identity/recheck.ts";
+import { createVerifyElsewhere } from "../identity/verify_elsewhere.ts";
+import { createSessions } from "../sessions/sessions.ts";
+import type { Sessions } from "../sessions/sessions.ts";
+import { createLegacyCheck } from "../tokens/legacy.ts";
+import { createPairMinter } from "../tokens/mint.ts";
+import { createTokenVerifier } from "../tokens/verify.ts";
+import type { TokenVerifier } from "../tokens/verify.ts";
+import type { Core } from "./core.ts";
+import type { GatewayPorts } from "./ports.ts";
+
+/** What proxied requests and Postern's own endpoints share. */
+export interface Access {
+  readonly verifier: TokenVerifier;
+  readonly authenticate: Authenticate;
+  readonly sessions: Sessions;
+  readonly jar: CookieJar;
+  readonly csrf: Csrf;
+  readonly toCookies: ToCookies;
+  readonly renew: Renew;
+  readonly identify: Identify;
+  readonly decide: Decide;
+  readonly words: RefusalWords;
+}
+
+/** Puts {@link Access} together. */
+export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPorts): Access {
+  const { store, keys, clock, view } = core;
+  const { origin, tokens } = config;
+  const { legacyKey = null } = ports;
+  const verifier = createTokenVerifier({
+    keys,
+    rules: tokens,
+    clock,
+    ...(tokens.legacy === null || legacyKey === null
+      ? {}
+      : { legacy: { key: legacyKey, check: createLegacyCheck(tokens.legacy, tokens) } }),
+  });
+  const authenticate = createAuthenticate({ verifier, view });
+  const sessions = createSessions({
+    store,
+    view,
+    verifier,
+    clock,
+    config: tokens,
+    mintPair: createPairMinter(keys, tokens),
+    ...createQuestions(config, ports.askFetch ?? fetch),
+  });
+  const jar = createCookieJar({ secure: config.secure });
+  const csrf = createCsrf(keys.hmacKeys);
+  const toCookies = createToCookies({ jar, csrf, clock });
+  const renew = createRenew({ sessions, toCookies });
+  const identify = createIdentify({ origin, csrf, verifier, authenticate, renew });
+  return {
+    verifier,
+    authenticate,
+    sessions,
+    jar,
+    csrf,
+    toCookies,
+    renew,
+    identify,
+    decide: createDecide({ jar, sessions, identify }),
+    words: createRefusalWords({
+      loginPath: `${config.paths.auth}/login`,
+      compat: config.compat,
+      jar,
+      verifier,
+    }),
+  };
+}
+
+/** What the backend is asked about people who are signed in. */
+function createQuestions({ identity, tokens }: GatewayConfig, askFetch: typeof fetch) {
+  const ports = { fetch: askFetch };
+  const url = tokens.legacy?.verifyUrl ?? null;
+  const limits = { timeoutMs: 5_000, maxBytes: 64 * 1024 };
+  return {
+    recheck: identity.kind === "upstream" && identity.recheck !== null
+      ? createRecheck(identity.recheck, ports)
+      : null,
+    verifyElsewhere: url === null ? null : createVerifyElsewhere({ ...limits, url }, ports),
+  };
+}

@@ -1,0 +1,88 @@
+/**
+ * Postern's own paths, put together.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import { failure } from "../access/failure.ts";
+import { operations } from "../admin/alive.ts";
+import type { GatewayConfig } from "../config/config.ts";
+import { pages } from "../endpoints/pages/pages.ts";
+import { cookieTransport } from "../endpoints/session/session.ts";
+import { createSignInAttempt } from "../endpoints/session/sign_in_form.ts";
+import type { BrowserParts } from "../endpoints/session/sign_in_form.ts";
+import { jwksEndpoint } from "../endpoints/standards/jwks.ts";
+import { tokenStandards } from "../endpoints/standards/standards.ts";
+import { tokenTransport } from "../endpoints/token/token.ts";
+import type { ConnectionInfo, Surroundings } from "../http/around.ts";
+import { fail } from "../http/endpoint.ts";
+import type { GatewayEnv } from "../http/endpoint.ts";
+import type { HeaderReader } from "../http/headers.ts";
+import { OWN_SECURITY_HEADERS } from "../http/problem.ts";
+import { parseTarget } from "../policy/path.ts";
+import { createSignIn } from "../sign_in/sign_in.ts";
+import type { Access } from "./access.ts";
+import type { Core } from "./core.ts";
+import type { GatewayPorts } from "./ports.ts";
+import { ownPaths } from "./table.ts";
+
+/** The app of everything that is Postern's own; what is not falls through. */
+export function createEndpoints(parts: {
+  readonly core: Core;
+  readonly access: Access;
+  readonly config: GatewayConfig;
+  readonly ports: GatewayPorts;
+  readonly surroundings: (headers: HeaderReader, connection: ConnectionInfo) => Surroundings;
+}): Hono<GatewayEnv> {
+  const { core: { store, keys, view, metrics }, access, config, ports } = parts;
+  const { verifier, sessions } = access;
+  const { origin, paths } = config;
+  const [counterKey] = keys.hmacKeys;
+  if (counterKey === undefined) throw new TypeError("a key ring has at least one HMAC key");
+  const signIn = createSignIn({
+    store,
+    sessions,
+    identity: ports.identity,
+    throttle: config.throttle,
+    counterKey,
+  });
+
+  const app = new Hono<GatewayEnv>();
+  app.onError((error, c) => failure(error, c.get("around")));
+  // Postern's own paths only: a proxied request has no use for a middleware chain.
+  for (const path of ownPaths(config)) {
+    app.use(path, async (c, next) => {
+      c.set("around", parts.surroundings(c.req.raw.headers, c.env));
+      await next();
+      for (const [name, value] of Object.entries(OWN_SECURITY_HEADERS)) {
+        if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+      }
+    });
+  }
+  const own = new Hono<GatewayEnv>();
+  own.use(async (c, next) => {
+    const target = parseTarget(c.req.raw.url);
+    if ("problem" in target) return fail(c, { code: "ambiguous_path", detail: target.problem });
+    await next();
+  });
+  const attemptSignIn = createSignInAttempt({
+    origin,
+    signIn,
+    sessions,
+    toCookies: access.toCookies,
+  });
+  const browserParts: BrowserParts = { ...access, origin, attemptSignIn };
+  own.route("/", pages({ ...browserParts, prefix: paths.auth, config: config.pages }));
+  own.route("/", cookieTransport(browserParts));
+  own.route("/", tokenStandards({ sessions, verifier }));
+  own.route("/", operations({ view, metrics }));
+  own.all("*", (c) => fail(c, { code: "not_found" }));
+  app.route(paths.auth, own);
+  const version = config.compat ?? "5.5";
+  app.route(
+    "/",
+    tokenTransport({ prefix: paths.token, version, signIn, sessions, verifier, view }),
+  );
+  app.route("/", jwksEndpoint(keys));
+  return app;
+}
