@@ -19,7 +19,7 @@ import { fail } from "../http/endpoint.ts";
 import type { GatewayEnv } from "../http/endpoint.ts";
 import type { HeaderReader } from "../http/headers.ts";
 import { OWN_SECURITY_HEADERS } from "../http/problem.ts";
-import { parseTarget } from "../policy/path.ts";
+import { readTarget } from "../policy/target.ts";
 import { createSignIn } from "../sign_in/sign_in.ts";
 import type { Access } from "./access.ts";
 import type { Core } from "./core.ts";
@@ -61,8 +61,8 @@ export function createEndpoints(parts: {
   }
   const own = new Hono<GatewayEnv>();
   own.use(async (c, next) => {
-    const target = parseTarget(c.req.raw.url);
-    if ("problem" in target) return fail(c, { code: "ambiguous_path", detail: target.problem });
+    const target = readTarget(c.req.raw.url);
+    if ("problem" in target) return fail(c, { code: target.code, detail: target.problem });
     await next();
   });
   const attemptSignIn = createSignInAttempt({
