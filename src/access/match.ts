@@ -9,7 +9,7 @@ import type { Cors } from "../browser/cors.ts";
 import type { Inbound } from "../http/inbound.ts";
 import type { Problem } from "../http/problem.ts";
 import type { RouteTable } from "../policy/routes.ts";
-import type { LeakGuard } from "./leak_guard.ts";
+import type { TokenScanner } from "../tokens/scan.ts";
 import type { AccessRule, Destination } from "./rule.ts";
 
 /** Where a request leads. */
@@ -25,9 +25,9 @@ export type Match<Route> = (inbound: Inbound) => Place<Route>;
 /** Prepares {@link Match}. */
 export function createMatch<Route extends AccessRule>(parts: {
   readonly table: RouteTable<Destination<Route>>;
-  readonly leakGuard: LeakGuard;
+  readonly scanner: TokenScanner;
 }): Match<Route> {
-  const { table, leakGuard } = parts;
+  const { table, scanner } = parts;
 
   function find(method: string, { authority, target }: Inbound) {
     return table.match({ method, authority, target });
@@ -35,7 +35,11 @@ export function createMatch<Route extends AccessRule>(parts: {
 
   return function match(inbound) {
     const { method, headers, target } = inbound;
-    if (leakGuard.holdsOurs(target.search)) return refused({ code: "token_in_query" });
+    if (scanner.holdsOurs(target.search)) return refused({ code: "token_in_query" });
+    if (scanner.holdsOurs(target.path)) {
+      const detail = "A token has no place in a path: paths are logged on their way.";
+      return refused({ code: "token_in_query", detail });
+    }
     if (isPreflight(method, headers)) {
       // It asks about another request: that one's route says whether we answer.
       const asked = find(headers.get("access-control-request-method") ?? "", inbound);

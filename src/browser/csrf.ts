@@ -20,11 +20,6 @@ export interface Csrf {
   check(sid: string, header: string | null, cookie: string | null): Promise<boolean>;
 }
 
-/** Whether a header value holds what could be one of our CSRF tokens. */
-export function holdsCsrfToken(value: string): boolean {
-  return /v1\.[A-Za-z0-9_-]{43}/.test(value);
-}
-
 /** Methods that change nothing (RFC 9110 §9.2.1) need no CSRF token. */
 export function isSafeMethod(method: string): boolean {
   return method === "GET" || method === "HEAD" || method === "OPTIONS" || method === "TRACE";

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { createLeakGuard } from "../access/leak_guard.ts";
 import { createLimits } from "../access/limits.ts";
 import { createMatch } from "../access/match.ts";
 import type { GatewayConfig } from "../config/config.ts";
@@ -18,6 +17,7 @@ import { createHandle } from "../proxy/handle.ts";
 import { createOutgoingHeaders } from "../proxy/prepare.ts";
 import { createRequestHeaderFilter } from "../proxy/request_filter.ts";
 import { createLifelines } from "../sessions/lifeline.ts";
+import { createTokenScanner } from "../tokens/scan.ts";
 import { createAccess } from "./access.ts";
 import type { Core } from "./core.ts";
 import { createEndpoints } from "./endpoints.ts";
@@ -51,7 +51,7 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     return surroundingsOf(client, trace, connection.waitUntil, core.events);
   }
 
-  const leakGuard = createLeakGuard(config.tokens.issuer);
+  const scanner = createTokenScanner(config.tokens);
   const attachLifeline = createLifelines({
     view: core.view,
     clock: core.clock,
@@ -63,7 +63,7 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     surroundings,
     access: {
       checkLimits: createLimits(config.limits),
-      match: createMatch({ table: compileTable(core, config, ports), leakGuard }),
+      match: createMatch({ table: compileTable(core, config, ports), scanner }),
       decide: access.decide,
       words: access.words,
     },
@@ -71,7 +71,7 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
       origin: config.origin,
       jar: access.jar,
       staysBehind: createRequestHeaderFilter(identityHeaderNames(config)),
-      leakGuard,
+      scanner,
     }),
     finish: createFinish(attachLifeline),
     noteAnswer: createNoteAnswer({ metrics: core.metrics, logsAccess: config.log.access }),

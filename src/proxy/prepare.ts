@@ -5,13 +5,13 @@
  * @module
  */
 import { trimOws } from "../base/ows.ts";
-import type { LeakGuard } from "../access/leak_guard.ts";
 import type { CookieJar } from "../browser/cookies.ts";
-import { holdsCsrfToken } from "../browser/csrf.ts";
 import { VIA } from "../http/header_names.ts";
 import type { HeaderReader } from "../http/headers.ts";
 import type { Inbound } from "../http/inbound.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
+import { holdsCsrfShaped } from "../tokens/scan.ts";
+import type { TokenScanner } from "../tokens/scan.ts";
 import { forwardingHeaders } from "./forwarding.ts";
 import type { HeaderFilter } from "./request_filter.ts";
 import type { PreparedUpstream } from "./route.ts";
@@ -36,9 +36,9 @@ export function createOutgoingHeaders(parts: {
   readonly origin: string;
   readonly jar: CookieJar;
   readonly staysBehind: HeaderFilter;
-  readonly leakGuard: LeakGuard;
+  readonly scanner: TokenScanner;
 }): OutgoingHeaders {
-  const { origin, jar, staysBehind, leakGuard } = parts;
+  const { origin, jar, staysBehind, scanner } = parts;
   const ownProto = origin.slice(0, origin.indexOf(":"));
 
   /** What may be passed on of one header, or `null`. */
@@ -47,16 +47,14 @@ export function createOutgoingHeaders(parts: {
     // On a protected route Bearer is ours; on an open one it may be the upstream's own.
     if (isProtected && name === "authorization" && BEARER.test(value)) return null;
     // Ours in any other header is dropped too, whatever the client calls it.
-    if (value.includes("eyJ") && leakGuard.holdsOurs(value)) return null;
+    if (scanner.holdsOurs(value)) return null;
     // A backend may have CSRF tokens of its own under the same names.
-    return CSRF_NAME.test(name) && holdsCsrfToken(value) ? null : value;
+    return CSRF_NAME.test(name) && holdsCsrfShaped(value) ? null : value;
   }
 
   function otherCookies(header: string): string | null {
     const rest = jar.strip(header);
-    if (rest === null || !leakGuard.holdsOurs(rest)) return rest;
-    const clean = rest.split(";").filter((cookie) => !leakGuard.holdsOurs(cookie)).join(";").trim();
-    return clean === "" ? null : clean;
+    return rest === null ? null : scanner.withoutOurs(rest, ";");
   }
 
   return function outgoingHeaders(inbound, upstream, token) {
