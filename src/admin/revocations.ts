@@ -6,7 +6,9 @@
 import { Hono } from "hono";
 import * as z from "zod";
 import type { SessionRecord } from "../base/session.ts";
+import type { Problem } from "../http/problem.ts";
 import {
+  type AdminContext,
   type AdminEnv,
   allowOnly,
   iso,
@@ -47,6 +49,12 @@ const ACTION: Readonly<Record<SelectorKind, AdminAction>> = {
   issuedBefore: "revoked_before",
 };
 
+/** How many sessions something is about; `atLeast` when counting was given up. */
+export interface Counted {
+  readonly count: number | null;
+  readonly atLeast: boolean;
+}
+
 /** `/v1/revocations`. */
 export function revocationEndpoints(parts: AdminParts): Hono<AdminEnv> {
   const app = new Hono<AdminEnv>();
@@ -69,30 +77,41 @@ export function revocationEndpoints(parts: AdminParts): Hono<AdminEnv> {
   app.post("/revocations", async (c) => {
     const body = await readBody(c, revocationBody);
     if ("problem" in body) return refuse(c, body.problem);
-    const asked = selectorOf(body.value);
-    if (!parts.endings.can(asked.kind)) {
-      return refuse(c, {
-        code: "not_implemented",
-        detail: `This gateway can not revoke by ${asked.kind}.`,
-      });
-    }
-    const found = await count(parts, asked.selector);
-    if (body.value.dryRun) return c.json({ ...found, dryRun: true });
-    if (!await parts.endings.end(asked.selector)) return refuse(c, { code: "session_not_found" });
-    const { dryRun: _dryRun, issuedBefore, ...facts } = body.value;
-    note(c, parts.events, ACTION[asked.kind], {
-      ...facts,
-      ...(issuedBefore === undefined ? {} : { issuedBefore: iso(issuedBefore) }),
-      ...(found.count === null ? {} : { count: found.count }),
-    });
-    return c.json({ ...found, dryRun: false });
+    const outcome = await endSelected(c, parts, body.value);
+    if ("problem" in outcome) return refuse(c, outcome.problem);
+    return c.json({ ...outcome.found, dryRun: body.value.dryRun });
   });
   allowOnly(app, "/revocations", ["GET", "POST"]);
 
   return app;
 }
 
-function selectorOf(
+/** Ends what was asked for and writes it into the audit log; with `dryRun` it only counts. */
+export async function endSelected(
+  c: AdminContext,
+  parts: AdminParts,
+  body: RevocationBody,
+): Promise<{ readonly found: Counted } | { readonly problem: Problem }> {
+  const { kind, selector } = selectorOf(body);
+  if (!parts.endings.can(kind)) {
+    return {
+      problem: { code: "not_implemented", detail: `This gateway can not revoke by ${kind}.` },
+    };
+  }
+  const found = await countFor(parts, selector);
+  if (body.dryRun) return { found };
+  if (!await parts.endings.end(selector)) return { problem: { code: "session_not_found" } };
+  const { dryRun: _dryRun, issuedBefore, ...facts } = body;
+  note(c, parts.events, ACTION[kind], {
+    ...facts,
+    ...(issuedBefore === undefined ? {} : { issuedBefore: iso(issuedBefore) }),
+    ...(found.count === null ? {} : { count: found.count }),
+  });
+  return { found };
+}
+
+/** The one selector of a body. */
+export function selectorOf(
   body: RevocationBody,
 ): { readonly kind: SelectorKind; readonly selector: Selector } {
   const { sid, subject, jti, provider, issuedBefore } = body;
@@ -104,10 +123,7 @@ function selectorOf(
 }
 
 /** How many live sessions it is about; `null` where nobody can say (a single token). */
-async function count(
-  parts: AdminParts,
-  selector: Selector,
-): Promise<{ readonly count: number | null; readonly atLeast: boolean }> {
+export async function countFor(parts: AdminParts, selector: Selector): Promise<Counted> {
   if ("jti" in selector) return { count: null, atLeast: false };
   if ("sid" in selector) {
     const session = await parts.sessions.read(selector.sid);

@@ -23,6 +23,7 @@ export interface AdminHarness {
   /** Asks a path; a body is sent as JSON. */
   ask(path: string, init?: RequestInit & { json?: unknown }): Promise<Response>;
   json(path: string, init?: RequestInit & { json?: unknown }): Promise<Answer>;
+  fetch(request: Request): Promise<Response>;
   sessions: SessionRecord[];
 }
 
@@ -35,6 +36,18 @@ export interface AdminSettings {
   readonly parts?: Partial<AdminParts>;
   readonly extensions?: readonly AdminExtension[];
   readonly reload?: (() => Promise<ReloadOutcome>) | null;
+}
+
+/** The app alone, for those who serve it on a real port. */
+export async function serveAdmin(
+  settings: AdminSettings & { readonly port: number },
+): Promise<AdminHarness & { stop(): Promise<void> }> {
+  const harness = await adminHarness(settings);
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: settings.port, onListen() {} },
+    (request) => harness.fetch(request),
+  );
+  return { ...harness, stop: () => server.shutdown() };
 }
 
 /** An admin app with five sessions: three of ada's, two of bob's. */
@@ -135,7 +148,11 @@ export async function adminHarness(settings: AdminSettings = {}): Promise<AdminH
         ...init.headers as Record<string, string>,
       },
     });
-    return await admin.fetch(request, {
+    return await fetchAdmin(request);
+  }
+
+  function fetchAdmin(request: Request): Promise<Response> {
+    return admin.fetch(request, {
       remoteAddress: "127.0.0.1",
       waitUntil: (work) => void work.catch(() => {}),
     });
@@ -146,6 +163,7 @@ export async function adminHarness(settings: AdminSettings = {}): Promise<AdminH
     events,
     ended,
     sessions,
+    fetch: fetchAdmin,
     ask,
     async json(path, init) {
       const response = await ask(path, init);
