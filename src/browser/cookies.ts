@@ -1,11 +1,15 @@
 /**
- * The gateway's three cookies: set, read, stripped and cleared in one place,
+ * The gateway's cookies (RFC 6265bis): set, read, stripped and cleared in one place,
  * so that they are always cleared with every attribute they were set with.
  *
  * @module
  */
 import { serialize } from "hono/utils/cookie";
+import { trimOws } from "../base/ows.ts";
 import type { TokenPair } from "../tokens/mint.ts";
+
+/** As long as browsers keep a cookie at most (RFC 6265bis §5.5). */
+const DEVICE_SECONDS = 400 * 86_400;
 
 /** Browsers refuse a cookie whose name and value together are longer (RFC 6265bis §5.7). */
 const MAX_COOKIE_BYTES = 4096;
@@ -15,7 +19,9 @@ export interface GatewayCookies {
   readonly access: string | null;
   readonly refresh: string | null;
   readonly csrf: string | null;
-  /** One of our names came twice with different values: somebody is tossing cookies. */
+  /** Says who has signed in here before; no credential. */
+  readonly device: string | null;
+  /** A session cookie came twice with different values: somebody is tossing cookies. */
   readonly conflicting: boolean;
 }
 
@@ -24,6 +30,7 @@ export const NO_GATEWAY_COOKIES: GatewayCookies = {
   access: null,
   refresh: null,
   csrf: null,
+  device: null,
   conflicting: false,
 };
 
@@ -45,35 +52,40 @@ export interface CookieJar {
    * @throws {CookieTooLargeError} before anything is set.
    */
   issue(pair: TokenPair, csrfToken: string, nowMs: number): string[];
-  /** `Set-Cookie` values that delete all three, with the attributes they were set with. */
+  /** The `Set-Cookie` value that remembers a device; signing out leaves it alone. */
+  issueDevice(value: string): string;
+  /**
+   * `Set-Cookie` values that delete the three cookies of a session, with the attributes
+   * they were set with.
+   */
   clear(): string[];
 }
 
-const BARE_NAMES = ["postern-access", "postern-refresh", "postern-csrf"] as const;
-
-/** Both spellings are ours, whichever is in use, so neither ever crosses the gateway. */
-const OWN_NAMES: ReadonlySet<string> = new Set(
-  BARE_NAMES.flatMap((name) => [name, `__Host-${name}`]),
-);
+const BARE_NAMES = ["postern-access", "postern-refresh", "postern-csrf", "postern-device"] as const;
 
 /** All our names have this in them; a header without it needs no parsing. */
 const MARK = "postern-";
 
 /**
- * One of our cookies anywhere in a piece of the header: two `Cookie` lines that
- * something joined with a comma would otherwise hide the second one's first cookie.
+ * Whether one of our names stands in a text, in any case and with anything around
+ * it: with a prefix or without, after white space that only some take for such, in
+ * another cookie's value, behind a comma that joined two lines. What is not exactly
+ * one of our cookies is nobody's credential, and no upstream gets to see it.
  */
-const OWN_PAIR = /postern-(?:access|refresh|csrf)\s*=/;
+function mentionsUs(text: string): boolean {
+  const folded = text.toLowerCase();
+  return folded.includes(MARK) && BARE_NAMES.some((name) => folded.includes(name));
+}
 
 /**
  * Whether a `Set-Cookie` value of an upstream names one of our cookies. A
  * nameless cookie (`=__Host-postern-access=x`) is sent back by some browsers
- * as if it had the name, so it counts too.
+ * as if it had the name, and one whose value mentions ours would only be
+ * stripped on its way back, so they count too.
  */
 export function setsOwnCookie(setCookie: string): boolean {
-  const pair = setCookie.split(";", 1)[0] ?? "";
-  const name = pair.replace(/^[\s=]+/, "").split("=", 1)[0] ?? "";
-  return OWN_NAMES.has(name.trim());
+  const end = setCookie.indexOf(";");
+  return mentionsUs(end < 0 ? setCookie : setCookie.slice(0, end));
 }
 
 /**
@@ -84,11 +96,10 @@ export function setsOwnCookie(setCookie: string): boolean {
 export function createCookieJar(options: { readonly secure: boolean }): CookieJar {
   const { secure } = options;
   const prefix = secure ? "__Host-" : "";
-  const [accessName, refreshName, csrfName] = BARE_NAMES.map((name) => prefix + name) as [
-    string,
-    string,
-    string,
-  ];
+  const [accessName, refreshName, csrfName, deviceName] = BARE_NAMES.map((name) =>
+    prefix + name
+  ) as [string, string, string, string];
+  const names: ReadonlySet<string> = new Set([accessName, refreshName, csrfName, deviceName]);
 
   function setCookie(name: string, value: string, httpOnly: boolean, maxAge: number): string {
     if (name.length + value.length > MAX_COOKIE_BYTES) {
@@ -104,44 +115,31 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
   return {
     read(header) {
       if (header === null || !header.includes(MARK)) return NO_GATEWAY_COOKIES;
-      let access: string | null = null;
-      let refresh: string | null = null;
-      let csrf: string | null = null;
+      const found = new Map<string, string>();
       let conflicting = false;
       for (const part of header.split(";")) {
         const equals = part.indexOf("=");
         if (equals < 0) continue;
-        const name = part.slice(0, equals).trim();
-        const value = part.slice(equals + 1).trim();
-        if (name === accessName) {
-          conflicting ||= access !== null && access !== value;
-          access = value;
-        } else if (name === refreshName) {
-          conflicting ||= refresh !== null && refresh !== value;
-          refresh = value;
-        } else if (name === csrfName) {
-          conflicting ||= csrf !== null && csrf !== value;
-          csrf = value;
-        } else if (!OWN_NAMES.has(name) && OWN_PAIR.test(part)) {
-          conflicting = true;
-        }
+        const name = trimOws(part.slice(0, equals));
+        if (!names.has(name)) continue;
+        const value = trimOws(part.slice(equals + 1));
+        conflicting ||= name !== deviceName && (found.get(name) ?? value) !== value;
+        found.set(name, value);
       }
+      if (found.size === 0) return NO_GATEWAY_COOKIES;
+      const get = (name: string) => found.get(name) || null;
       return {
-        access: access === "" ? null : access,
-        refresh: refresh === "" ? null : refresh,
-        csrf: csrf === "" ? null : csrf,
+        access: get(accessName),
+        refresh: get(refreshName),
+        csrf: get(csrfName),
+        device: get(deviceName),
         conflicting,
       };
     },
 
     strip(header) {
-      if (!header.includes(MARK)) return header;
-      const kept = header.split(";").filter((part) => {
-        const equals = part.indexOf("=");
-        return !OWN_NAMES.has((equals < 0 ? part : part.slice(0, equals)).trim()) &&
-          !OWN_PAIR.test(part);
-      });
-      const rest = kept.join(";").trim();
+      if (!mentionsUs(header)) return header;
+      const rest = trimOws(header.split(";").filter((part) => !mentionsUs(part)).join(";"));
       return rest === "" ? null : rest;
     },
 
@@ -155,6 +153,8 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
         setCookie(csrfName, csrfToken, false, maxAge),
       ];
     },
+
+    issueDevice: (value) => setCookie(deviceName, value, true, DEVICE_SECONDS),
 
     clear() {
       return [

@@ -567,6 +567,57 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
     await assertProblem(await get(`/public/x?t=${one.refresh}`), 400, "token_in_query");
   });
 
+  test("a cookie whose name has any character before or behind it is nobody's", async () => {
+    const { access } = await pairOf("ada");
+    const name = "postern-access";
+    assert.equal(
+      (await rawGet(gateway.port, "/private", [`Cookie: ${name}=${access}`])).status,
+      200,
+    );
+    const encoder = new TextEncoder();
+    const bytesOf = (text: string) => String.fromCharCode(...encoder.encode(text));
+    const names: string[] = [];
+    for (let code = 0; code <= 0xffff; code++) {
+      // Control characters end a request early; tabs and spaces belong to the syntax.
+      if (code <= 0x20 || code === 0x7f || code === 0x3b || code === 0x3d) continue;
+      const character = bytesOf(String.fromCharCode(code));
+      names.push(character + name, name + character);
+      // The bytes of Latin-1 stand for themselves, too.
+      if (code >= 0x80 && code <= 0xff) {
+        names.push(String.fromCharCode(code) + name, name + String.fromCharCode(code));
+      }
+    }
+    const together = 80;
+    for (let at = 0; at < names.length; at += together) {
+      const cookies = names.slice(at, at + together).map((each) => `${each}=${access}`);
+      const answer = await rawGet(gateway.port, "/private", [`Cookie: ${cookies.join("; ")}`]);
+      assert.equal(answer.status, 401, `${escape(names[at] ?? "")}: ${answer.text}`);
+      assert.match(answer.text, /token_missing/);
+    }
+  });
+
+  test("a method or host that could be read in two ways is refused", async () => {
+    for (
+      const [line, host] of [
+        ["delete /public/x", "localhost"],
+        ["Get /public/x", "localhost"],
+        ["GET /public/x", "localhost/admin?"],
+        ["GET /public/x", "user@localhost"],
+        ["GET /public/x", "localhost:0x50"],
+        ["GET /public/x", "local%68ost"],
+        ["GET http://other.example/public/x", "localhost"],
+      ] as const
+    ) {
+      const answer = await rawExchange(
+        gateway.port,
+        `${line} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+      );
+      // workerd itself knows no other methods.
+      const expected = harness.name === "workerd" && /^[a-z]+ |^[A-Z][a-z]/.test(line) ? 501 : 400;
+      assert.equal(answer.status, expected, `${line}, ${host}: ${answer.text}`);
+    }
+  });
+
   test("the JWK set holds public keys only", async () => {
     const answer = await get("/.well-known/jwks.json");
     assert.equal(answer.status, 200);

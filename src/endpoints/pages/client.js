@@ -31,7 +31,11 @@ export const createPostern = (options = {}) => {
     for (const listener of listeners.get(event) ?? []) listener(detail);
   };
 
-  const csrf = () => document.cookie.match(/(?:^|; )(?:__Host-)?postern-csrf=([^;]*)/)?.[1] ?? "";
+  /** Under its other name anybody's subdomain may have set it. */
+  const csrfName = `${location.protocol === "https:" ? "__Host-" : ""}postern-csrf=`;
+  const csrf = () =>
+    document.cookie.split("; ").find((each) => each.startsWith(csrfName))?.slice(csrfName.length) ??
+      "";
 
   const leftMs = () => session ? Date.parse(session.accessExpiresAt) - Date.now() - skewMs : 0;
 
