@@ -3,26 +3,30 @@
  *
  * @module
  */
-import { freePort } from "./ports.ts";
+import { type Peer, startPeer } from "./peer.ts";
 
 /** A running nginx. */
-export interface Nginx {
-  readonly port: number;
-  stop(): Promise<void>;
+export type Nginx = Peer;
+
+/** What else stands in its configuration. */
+export interface NginxOptions {
+  /** The server speaks TLS; certificates are named in its block. */
+  readonly tls?: boolean;
+  /** Directives beside the server: `proxy_cache_path`, further servers. */
+  readonly http?: (place: { readonly port: number; readonly folder: string }) => string;
 }
 
 /** Starts nginx with one server; `server` is what stands in its block, `listen` and port aside. */
-export async function startNginx(
-  server: string,
-  options: { readonly tls?: boolean } = {},
-): Promise<Nginx> {
-  const port = freePort();
-  const folder = await Deno.makeTempDir({ prefix: "postern-nginx-" });
-  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-    .map((name) => `${name}_temp_path ${folder}/${name};`).join("\n  ");
-  await Deno.writeTextFile(
-    `${folder}/nginx.conf`,
-    `daemon off;
+export function startNginx(server: string, options: NginxOptions = {}): Promise<Nginx> {
+  return startPeer("nginx", (place) => {
+    const { port, folder } = place;
+    const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+      .map((name) => `${name}_temp_path ${folder}/${name};`).join("\n  ");
+    return {
+      command: "/usr/sbin/nginx",
+      args: ["-c", `${folder}/nginx.conf`, "-e", `${folder}/error.log`],
+      files: {
+        "nginx.conf": `daemon off;
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log;
 worker_processes 1;
@@ -30,34 +34,14 @@ events {}
 http {
   access_log off;
   ${paths}
+  ${options.http?.(place) ?? ""}
   server {
     listen 127.0.0.1:${port}${options.tls === true ? " ssl" : ""};
     ${server}
   }
 }
 `,
-  );
-  const child = new Deno.Command("/usr/sbin/nginx", {
-    args: ["-c", `${folder}/nginx.conf`, "-e", `${folder}/error.log`],
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-  for (let tries = 0;; tries++) {
-    try {
-      (await Deno.connect({ hostname: "127.0.0.1", port })).close();
-      break;
-    } catch {
-      if (tries > 300) throw new Error(await Deno.readTextFile(`${folder}/error.log`));
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-  return {
-    port,
-    async stop() {
-      child.kill("SIGTERM");
-      await child.status;
-      await Deno.remove(folder, { recursive: true });
-    },
-  };
+      },
+    };
+  });
 }

@@ -15,25 +15,65 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 
 let bundled: Promise<string> | undefined;
 
-/** Bundles the Worker, once a process; resolves with the folder. */
+/**
+ * Bundles the Worker; resolves with the folder. Test files run in processes and threads of
+ * their own, so the bundle is kept on disk under a hash of what it was made from.
+ */
 export function bundleWorker(): Promise<string> {
   return bundled ??= (async () => {
-    const folder = await Deno.makeTempDir({ prefix: "postern-worker-" });
-    addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["run", "-A", "npm:wrangler@4.155.0", "deploy", "--dry-run", "--minify", "--env", ""],
-        ...["--outdir", folder],
-      ],
-      cwd: ROOT,
-      env: { WRANGLER_SEND_METRICS: "false", CI: "true" },
-    }).output();
-    if (!success) {
-      const decoder = new TextDecoder();
-      throw new Error(`wrangler: ${decoder.decode(stdout)}${decoder.decode(stderr)}`);
+    const kept = `${ROOT}node_modules/.postern-worker`;
+    const folder = `${kept}/${await sourceHash()}`;
+    await Deno.mkdir(kept, { recursive: true });
+    using lock = await Deno.open(`${kept}/lock`, { create: true, write: true });
+    await lock.lock(true);
+    if (!await Deno.stat(folder).then(() => true, () => false)) {
+      for await (const { name, isDirectory } of Deno.readDir(kept)) {
+        const path = `${kept}/${name}`;
+        if (isDirectory && await isOld(path)) await Deno.remove(path, { recursive: true });
+      }
+      await bundleInto(`${folder}.new`);
+      await Deno.rename(`${folder}.new`, folder);
     }
     return folder;
   })();
+}
+
+/** Nobody can be using a bundle of yesterday. */
+async function isOld(path: string): Promise<boolean> {
+  const { mtime } = await Deno.stat(path);
+  return Date.now() - (mtime?.getTime() ?? 0) > 86_400_000;
+}
+
+async function bundleInto(folder: string): Promise<void> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-A", "npm:wrangler@4.155.0", "deploy", "--dry-run", "--minify", "--env", ""],
+      ...["--outdir", folder],
+    ],
+    cwd: ROOT,
+    env: { WRANGLER_SEND_METRICS: "false", CI: "true" },
+  }).output();
+  if (!success) {
+    const decoder = new TextDecoder();
+    throw new Error(`wrangler: ${decoder.decode(stdout)}${decoder.decode(stderr)}`);
+  }
+}
+
+/** A hash over every file that a bundle is made from. */
+async function sourceHash(): Promise<string> {
+  const files = ["wrangler.toml", "deno.lock"];
+  const walk = async (folder: string) => {
+    for await (const { name, isDirectory } of Deno.readDir(ROOT + folder)) {
+      if (isDirectory) await walk(`${folder}/${name}`);
+      else files.push(`${folder}/${name}`);
+    }
+  };
+  await walk("src");
+  const parts = await Promise.all(
+    files.sort().map(async (file) => `${file}\n${await Deno.readTextFile(ROOT + file)}\n`),
+  );
+  const bytes = new TextEncoder().encode(parts.join(""));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex().slice(0, 32);
 }
 
 /** The workerd binary that wrangler brought along. */
