@@ -55,7 +55,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   endpoints: ["http", "tokens", "identity", "binding", "browser", "sessions", "sign_in", "access"],
   admin: ["http", "telemetry", "sessions"],
   access: ["policy", "http", "tokens", "binding", "browser", "sessions"],
-  sign_in: ["store", "telemetry", "identity", "sessions"],
+  sign_in: ["store", "telemetry", "identity", "tokens", "sessions"],
   sessions: ["store", "telemetry", "tokens", "identity"],
   upstream: ["http", "outbound"],
   identity: ["outbound", "tokens"],

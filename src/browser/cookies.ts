@@ -63,6 +63,11 @@ export interface CookieJar {
 
 const BARE_NAMES = ["postern-access", "postern-refresh", "postern-csrf", "postern-device"] as const;
 
+/** Beginnings of the names that a sign-in at a provider uses; they are read where it is done. */
+const PROVIDER_NAMES = ["postern-flow-", "postern-provider"] as const;
+
+const OWN_NAMES: readonly string[] = [...BARE_NAMES, ...PROVIDER_NAMES];
+
 /** All our names have this in them; a header without it needs no parsing. */
 const MARK = "postern-";
 
@@ -74,7 +79,7 @@ const MARK = "postern-";
  */
 function mentionsUs(text: string): boolean {
   const folded = text.toLowerCase();
-  return folded.includes(MARK) && BARE_NAMES.some((name) => folded.includes(name));
+  return folded.includes(MARK) && OWN_NAMES.some((name) => folded.includes(name));
 }
 
 /**

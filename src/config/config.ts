@@ -10,6 +10,7 @@ import type { PagesConfig } from "../endpoints/pages/options.ts";
 import type { IdentityOptions } from "../identity/options.ts";
 import type { ThrottleOptions } from "../sign_in/options.ts";
 import type { AssertionConfig, TokenOptions } from "../tokens/options.ts";
+import type { ProviderConfig } from "./resolve/providers.ts";
 import type { ConfigFile } from "./schema/file.ts";
 
 /** A backend. */
@@ -77,6 +78,8 @@ export interface GatewayConfig {
   readonly pages: PagesConfig;
   readonly trustedProxies: readonly string[];
   readonly identity: IdentityOptions;
+  /** OpenID providers by name. */
+  readonly providers: ReadonlyMap<string, ProviderConfig>;
   readonly tokens: TokenOptions;
   /** Whose words API clients hear; `null`: SimpleJWT's newest at the token endpoints only. */
   readonly compat: SimpleJwtVersion | null;

@@ -12,6 +12,9 @@ import { danglingReferences } from "./references.ts";
 import { resolveConfig } from "./resolve/file.ts";
 import { safetyProblems } from "./safety.ts";
 import { configSchema } from "./schema/file.ts";
+import type { ConfigFile } from "./schema/file.ts";
+import { readSecrets } from "./secrets.ts";
+import type { Secrets } from "./secrets.ts";
 
 /**
  * Loads and checks the configuration.
@@ -47,18 +50,27 @@ export async function loadConfig(options: {
   } catch (error) {
     throw new ConfigError([`${where}: not valid JSON: ${(error as SyntaxError).message}`]);
   }
-  return parseConfig(value, mode);
+  const file = checked(value, mode);
+  return resolveConfig(file, await readSecrets(file, options));
 }
 
 /**
- * Checks a configuration that is already a value.
+ * Checks a configuration that is already a value; `secrets` answers what it points to.
  *
  * @throws {ConfigError} naming every mistake.
  */
-export function parseConfig(value: unknown, mode: Mode): GatewayConfig {
+export function parseConfig(
+  value: unknown,
+  mode: Mode,
+  secrets: Secrets = () => "",
+): GatewayConfig {
+  return resolveConfig(checked(value, mode), secrets);
+}
+
+function checked(value: unknown, mode: Mode): ConfigFile {
   const parsed = configSchema.safeParse(value, { reportInput: true });
   if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap(describeIssue));
   const problems = [...danglingReferences(parsed.data), ...safetyProblems(parsed.data, mode)];
   if (problems.length > 0) throw new ConfigError(problems);
-  return resolveConfig(parsed.data);
+  return parsed.data;
 }

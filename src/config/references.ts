@@ -41,6 +41,9 @@ export function danglingReferences(file: ConfigFile): string[] {
       }
     }
   });
+  if (file.identity === undefined && Object.keys(file.providers).length === 0) {
+    problems.push("identity: is required where there are no providers: nobody could sign in");
+  }
   if (file.paths.auth === file.paths.token) {
     problems.push('paths.token: must differ from paths.auth; the default is "/api/token"');
   }

@@ -20,7 +20,7 @@ export function safetyProblems(file: ConfigFile, mode: Mode): string[] {
       `origin: "${file.origin}" would send tokens over plain http; put the public https origin there`,
     );
   }
-  if (mode === "production" && file.identity.kind === "demo") {
+  if (mode === "production" && file.identity?.kind === "demo") {
     problems.push(
       'identity.kind: "demo" has a published password and is for dev mode only; use "upstream"',
     );
@@ -41,6 +41,14 @@ export function safetyProblems(file: ConfigFile, mode: Mode): string[] {
     problems.push(
       `tokens.accessTtl: ${accessTtl} must not be longer than tokens.refreshTtl (${refreshTtl})`,
     );
+  }
+  for (const [name, { issuer }] of Object.entries(file.providers)) {
+    const { protocol, hostname } = new URL(issuer);
+    if (protocol === "http:" && !LOOPBACK.has(hostname)) {
+      problems.push(
+        `providers.${name}.issuer: "${issuer}" would send codes and secrets over plain http; use https`,
+      );
+    }
   }
   return problems;
 }

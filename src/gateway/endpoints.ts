@@ -7,6 +7,7 @@ import { Hono } from "hono";
 import { failure } from "../access/failure.ts";
 import { operations } from "../admin/alive.ts";
 import type { GatewayConfig } from "../config/config.ts";
+import { oidcEndpoints } from "../endpoints/oidc/oidc.ts";
 import { pages } from "../endpoints/pages/pages.ts";
 import { cookieTransport } from "../endpoints/session/session.ts";
 import { createSignInAttempt } from "../endpoints/session/sign_in_form.ts";
@@ -24,6 +25,7 @@ import { createSignIn } from "../sign_in/sign_in.ts";
 import type { Access } from "./access.ts";
 import type { Core } from "./core.ts";
 import type { GatewayPorts } from "./ports.ts";
+import { createProviders, pageProviders } from "./providers.ts";
 import { ownPaths } from "./table.ts";
 
 /** The app of everything that is Postern's own; what is not falls through. */
@@ -45,7 +47,9 @@ export function createEndpoints(parts: {
     identity: ports.identity,
     throttle: config.throttle,
     counterKey,
+    otherSources: Array.from(config.providers.keys()),
   });
+  const providers = createProviders(parts.core, access, config, ports);
 
   const app = new Hono<GatewayEnv>();
   app.onError((error, c) => failure(error, c.get("around")));
@@ -72,8 +76,18 @@ export function createEndpoints(parts: {
     toCookies: access.toCookies,
   });
   const browserParts: BrowserParts = { ...access, origin, attemptSignIn };
-  own.route("/", pages({ ...browserParts, prefix: paths.auth, config: config.pages }));
+  own.route(
+    "/",
+    pages({
+      ...browserParts,
+      prefix: paths.auth,
+      config: config.pages,
+      hasPassword: config.identity.kind !== "none",
+      providers: pageProviders(providers),
+    }),
+  );
   own.route("/", cookieTransport(browserParts));
+  if (providers !== null) own.route("/", oidcEndpoints(providers));
   own.route("/", tokenStandards({ sessions, verifier }));
   own.route("/", operations({ view, metrics }));
   own.all("*", (c) => fail(c, { code: "not_found" }));

@@ -44,11 +44,16 @@ export function assertPossible(config: GatewayConfig, { transport }: GatewayPort
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-/** Every claim mapped in the identity source reaches upstreams as `X-Auth-<Claim>`. */
+/** Every claim mapped in an identity source reaches upstreams as `X-Auth-<Claim>`. */
 export function mappedHeaders(config: GatewayConfig): Record<string, string> {
-  if (config.identity.kind !== "upstream") return {};
+  const claims = [
+    ...(config.identity.kind === "upstream" ? Object.keys(config.identity.claims) : []),
+    ...Array.from(config.providers.values()).flatMap(({ admission }) =>
+      Object.keys(admission.claims)
+    ),
+  ];
   return Object.fromEntries(
-    Object.keys(config.identity.claims)
+    claims
       .filter((claim) => claim !== "scope")
       .map((claim) => [claimHeader(claim), claim]),
   );

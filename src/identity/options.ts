@@ -8,6 +8,8 @@ import type { UpstreamIdentityOptions } from "./upstream.ts";
 
 /** Who says that a password is right. */
 export type IdentityOptions =
+  /** Nobody signs in with a password. */
+  | { readonly kind: "none" }
   | { readonly kind: "demo" }
   | (UpstreamIdentityOptions & {
     readonly kind: "upstream";

@@ -13,6 +13,7 @@ export function createIdentitySource(
   config: IdentityOptions,
   ports: { readonly fetch: typeof fetch },
 ): IdentitySource {
+  if (config.kind === "none") return createDemoIdentity([]);
   if (config.kind === "demo") return createDemoIdentity();
   return createUpstreamIdentity(config, ports);
 }

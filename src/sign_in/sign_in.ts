@@ -29,10 +29,12 @@ export function createSignIn(options: {
   readonly store: Pick<SessionStore, "countAttempt" | "refundAttempt">;
   readonly sessions: Pick<Sessions, "open">;
   readonly identity: IdentitySource;
+  /** Names of the other sources, whose subjects are `name|…`: none of them may be claimed here. */
+  readonly otherSources?: readonly string[];
   readonly throttle: ThrottleOptions;
   readonly counterKey: CryptoKey;
 }): SignIn {
-  const { store, sessions, identity, throttle, counterKey } = options;
+  const { store, sessions, identity, throttle, counterKey, otherSources = [] } = options;
   const encoder = new TextEncoder();
 
   /** What people type as a user name is sometimes their password: only its HMAC is stored. */
@@ -65,6 +67,9 @@ export function createSignIn(options: {
         return outcome;
       case "accepted":
         await store.refundAttempt(keys);
+        if (otherSources.some((source) => outcome.subject.startsWith(`${source}|`))) {
+          return { kind: "unavailable", reason: "the subject is written like another source's" };
+        }
         return {
           kind: "signed_in",
           signedIn: await sessions.open(outcome.subject, outcome.claims, device),

@@ -55,6 +55,8 @@ Deno.test("what people and configurations put in stays text", async () => {
       returnTo: evil,
       username: evil,
       notice: { kind: "wrong" },
+      hasPassword: true,
+      providers: [{ label: evil, icon: evil, href: evil, isFailing: true }],
     }),
   );
   assert.doesNotMatch(page, /<script/);

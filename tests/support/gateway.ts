@@ -49,6 +49,8 @@ export interface TestGatewayOptions {
   /** Further settings of `postern.json`, put over the defaults. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly upstream?: string;
+  /** What the configuration points to. */
+  readonly secrets?: Parameters<typeof parseConfig>[2];
   readonly identity?: IdentitySource;
   /** POSTERN_LEGACY_KEY */
   readonly legacyKey?: string;
@@ -70,7 +72,7 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
   const store = options.store ?? createMemoryStore({ clock });
   const keys = options.keys ?? (await testKeys()).ring;
   const events: TestGateway["events"] = [];
-  const config = parseConfig({
+  const settings = {
     origin: url,
     identity: { kind: "demo" },
     store: { kind: "memory" },
@@ -83,7 +85,9 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
       { path: "/*", upstream: "app" },
     ],
     ...options.config,
-  }, "dev");
+  };
+  // What is set to undefined is left out.
+  const config = parseConfig(JSON.parse(JSON.stringify(settings)), "dev", options.secrets);
   const core = createCore({
     store,
     keys,

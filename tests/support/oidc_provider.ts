@@ -59,7 +59,7 @@ export async function startOidcProvider(settings: OidcProviderSettings): Promise
     claims: {
       openid: ["sub"],
       email: ["email", "email_verified"],
-      profile: ["name", "preferred_username", "groups"],
+      profile: ["name", "preferred_username", "groups", "_claim_names"],
       acr: null,
       auth_time: null,
       iss: null,

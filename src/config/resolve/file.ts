@@ -7,12 +7,14 @@ import { durationMs, seconds } from "../../base/duration.ts";
 import { sizeBytes } from "../../base/size.ts";
 import type { GatewayConfig, StoreConfig } from "../config.ts";
 import type { ConfigFile } from "../schema/file.ts";
+import type { Secrets } from "../secrets.ts";
 import { resolveIdentity } from "./identity.ts";
+import { resolveProviders } from "./providers.ts";
 import { resolveLegacy } from "./tokens.ts";
 import { resolveUpstream } from "./upstream.ts";
 
 /** Turns a validated file into the form the gateway uses. */
-export function resolveConfig(file: ConfigFile): GatewayConfig {
+export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig {
   const url = new URL(file.origin);
   return {
     origin: url.origin,
@@ -29,6 +31,7 @@ export function resolveConfig(file: ConfigFile): GatewayConfig {
     },
     trustedProxies: file.trustedProxies,
     identity: resolveIdentity(file.identity),
+    providers: resolveProviders(file, secrets),
     tokens: {
       issuer: file.tokens.issuer ?? url.origin,
       audience: file.tokens.audience ?? url.origin,

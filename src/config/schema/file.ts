@@ -7,6 +7,7 @@
 import * as z from "zod";
 import { demoIdentity, upstreamIdentity } from "./identity.ts";
 import { pages } from "./pages.ts";
+import { providers } from "./providers.ts";
 import { route } from "./route.ts";
 import { memoryStore, sqliteStore, upstashStore } from "./store.ts";
 import { legacy } from "./tokens.ts";
@@ -28,7 +29,9 @@ export const configSchema = z.strictObject({
       error: 'must be an address or CIDR block, such as "10.0.0.0/8"',
     }),
   ).prefault([]).describe("Proxies in front of Postern whose forwarding headers are believed."),
-  identity: z.discriminatedUnion("kind", [upstreamIdentity, demoIdentity]),
+  identity: z.discriminatedUnion("kind", [upstreamIdentity, demoIdentity]).exactOptional()
+    .describe("Who says that a password is right; may be left out where there are providers."),
+  providers,
   tokens: z.strictObject({
     issuer: z.string().min(1).exactOptional().describe("`iss`; the origin if absent."),
     audience: z.string().min(1).exactOptional().describe("`aud`; the origin if absent."),

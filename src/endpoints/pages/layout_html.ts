@@ -115,6 +115,17 @@ button.plain, .button.plain { background: transparent; border-color: var(--quiet
 button:hover, .button:hover { filter: brightness(1.08); }
 :focus-visible { outline: 3px solid var(--ink); outline-offset: 2px; }
 .full { width: 100%; margin-top: 28px; }
+.or { display: flex; align-items: center; gap: 12px; margin: 24px 0; color: var(--quiet); font-size: 14px; }
+.or::before, .or::after { content: ""; flex: 1; border-top: 1px solid var(--line); }
+ul.providers { list-style: none; margin: 24px 0 0; padding: 0; display: grid; gap: 12px; }
+.or + ul.providers { margin-top: 0; }
+.provider { display: flex; align-items: center; justify-content: center; gap: 12px; width: 100%; overflow-wrap: anywhere; }
+.provider img { flex: none; object-fit: contain; }
+.dot {
+  flex: none; display: grid; place-items: center; width: 24px; height: 24px; border-radius: 6px;
+  background: var(--brand); color: var(--on-brand); font-size: 14px;
+}
+.small { margin: 6px 0 0; font-size: 14px; }
 .note { margin: 20px 0 0; padding: 12px 16px; border-radius: 10px; border: 1px solid; }
 .note.bad { background: var(--bad-page); color: var(--bad); }
 .note.good { background: var(--good-page); color: var(--good); }

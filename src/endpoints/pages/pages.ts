@@ -10,7 +10,7 @@ import { failure } from "../../access/failure.ts";
 import { loginLocation } from "../../access/login_location.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import { isSafeMethod, isSameOrigin } from "../../browser/csrf.ts";
-import { isFormNavigation } from "../../browser/navigation.ts";
+import { isFormNavigation, isNavigation } from "../../browser/navigation.ts";
 import { safeReturnTo } from "../../browser/return_to.ts";
 import { readFields } from "../../http/body.ts";
 import type { Fields } from "../../http/body.ts";
@@ -19,6 +19,7 @@ import type { GatewayEnv } from "../../http/endpoint.ts";
 import { problemStatus } from "../../http/problem.ts";
 import type { Problem } from "../../http/problem.ts";
 import type { VerifiedToken } from "../../tokens/claims.ts";
+import { isOidcReason } from "../oidc/reasons.ts";
 import { FORGET_PAGES } from "../session/session.ts";
 import type { BrowserParts, SignInAttempt } from "../session/sign_in_form.ts";
 import { accountPage } from "./account_html.ts";
@@ -34,6 +35,17 @@ export interface PagesParts extends BrowserParts {
   /** Prefix of Postern's own paths. */
   readonly prefix: string;
   readonly config: PagesConfig;
+  /** Whether anybody signs in with a password. */
+  readonly hasPassword: boolean;
+  readonly providers: readonly PageProvider[];
+}
+
+/** A provider, as the sign-in page shows it. */
+export interface PageProvider {
+  readonly name: string;
+  readonly label: string;
+  readonly icon: string | null;
+  isFailing(): boolean;
 }
 
 type GatewayContext = Context<GatewayEnv>;
@@ -49,10 +61,12 @@ interface Visitor {
 /** The pages under `/auth`. Mount them before the cookie transport, whose paths they share. */
 export function pages(parts: PagesParts): Hono<GatewayEnv> {
   const { origin, prefix, config, jar, csrf, sessions, verifier, authenticate, renew } = parts;
+  const { hasPassword, providers } = parts;
   const { brand } = config;
   const textsFor = createTexts(config.texts, config.language);
   const loginPath = `${prefix}/login`;
   const accountPath = `${prefix}/account`;
+  const images = [brand.logo, ...providers.map(({ icon }) => icon)];
   const app = new Hono<GatewayEnv>();
 
   async function page(
@@ -70,7 +84,7 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
       "content-language": texts.language,
       "cache-control": "no-store",
       "vary": "Accept-Language, Cookie",
-      "content-security-policy": pagePolicy(nonce, brand.logo),
+      "content-security-policy": pagePolicy(nonce, images),
       // With no-referrer the form would be posted with "Origin: null".
       "referrer-policy": "same-origin",
     });
@@ -94,8 +108,43 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
       c,
       status,
       setCookies,
-      (look) => signInPage({ ...look, action: loginPath, returnTo, username, notice }),
+      (look) =>
+        signInPage({
+          ...look,
+          action: loginPath,
+          returnTo,
+          username,
+          notice,
+          hasPassword,
+          providers: providers.map((provider) => ({
+            label: provider.label,
+            icon: provider.icon,
+            href: startOf(provider, returnTo),
+            isFailing: provider.isFailing(),
+          })),
+        }),
     );
+  }
+
+  function startOf({ name }: PageProvider, returnTo: string): string {
+    return `${prefix}/oidc/${name}/start?return_to=${encodeURIComponent(returnTo)}`;
+  }
+
+  /** Whose page this would only be one more click to; not after a sign-out, nor where there is something to read. */
+  function straightOn(c: GatewayContext, reason: string | undefined): PageProvider | null {
+    const [only, ...others] = providers;
+    const hasWords = reason !== undefined && reason !== "expired";
+    if (only === undefined || others.length > 0 || hasPassword || hasWords) return null;
+    return isNavigation(c.req.method, c.req.raw.headers) ? only : null;
+  }
+
+  function noticeOfReason(c: GatewayContext, expired: boolean): SignInNotice {
+    const reason = c.req.query("reason");
+    if (reason === "signed_out") return { kind: "signed_out" };
+    if (expired || reason === "expired") return { kind: "expired" };
+    const provider = providers.find(({ name }) => name === c.req.query("provider"));
+    if (!isOidcReason(reason) || providers.length === 0) return { kind: "none" };
+    return { kind: "provider", reason, label: provider?.label ?? brand.name };
   }
 
   function redirect(location: string, setCookies: readonly string[] = []): Response {
@@ -167,12 +216,9 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
     }
     const { token, setCookies, expired } = visiting;
     if (token !== null) return redirect(returnTo, setCookies);
-    const kind = reason === "signed_out"
-      ? "signed_out"
-      : expired || reason === "expired"
-      ? "expired"
-      : "none";
-    return await showSignIn(c, { returnTo, notice: { kind }, setCookies });
+    const only = straightOn(c, reason);
+    if (only !== null) return redirect(startOf(only, returnTo), setCookies);
+    return await showSignIn(c, { returnTo, notice: noticeOfReason(c, expired), setCookies });
   });
 
   app.post("/login", async (c, next) => {
@@ -290,16 +336,16 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
 }
 
 /** Nothing from anywhere, and a form that can only be posted back here (CSP Level 3). */
-function pagePolicy(nonce: string, logo: string | null): string {
-  const images = logo === null
-    ? "'none'"
-    : logo.startsWith("data:")
-    ? "data:"
-    : logo.startsWith("/")
-    ? "'self'"
-    : new URL(logo).origin;
-  return `default-src 'none'; style-src 'nonce-${nonce}'; img-src ${images}; ` +
-    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+function pagePolicy(nonce: string, images: readonly (string | null)[]): string {
+  const sources = new Set(images.filter((each) => each !== null).map(imageSource));
+  return `default-src 'none'; style-src 'nonce-${nonce}'; img-src ${
+    sources.size === 0 ? "'none'" : Array.from(sources).join(" ")
+  }; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`;
+}
+
+function imageSource(image: string): string {
+  if (image.startsWith("data:")) return "data:";
+  return image.startsWith("/") ? "'self'" : new URL(image).origin;
 }
 
 function noticeOf(problem: Problem): SignInNotice {

@@ -4,16 +4,29 @@
  * @module
  */
 import { html } from "hono/html";
+import type { OidcReason } from "../oidc/reasons.ts";
 import { layout } from "./layout_html.ts";
 import type { Brand, Html } from "./layout_html.ts";
 import { fill } from "./texts.ts";
-import type { Texts } from "./texts.ts";
+import type { TextName, Texts } from "./texts.ts";
 
 /** What the page has to say before it is filled in (again). */
 export type SignInNotice =
   | { readonly kind: "none" | "expired" | "signed_out" }
   | { readonly kind: "wrong" | "missing" | "unavailable" | "refused" | "too_large" }
-  | { readonly kind: "throttled"; readonly retryAfterSeconds: number };
+  | { readonly kind: "throttled"; readonly retryAfterSeconds: number }
+  /** A sign-in at a provider did not end signed in. */
+  | { readonly kind: "provider"; readonly reason: OidcReason; readonly label: string };
+
+/** A provider's button. */
+export interface ProviderButton {
+  readonly label: string;
+  /** Same-origin path, https or data URL. */
+  readonly icon: string | null;
+  readonly href: string;
+  /** It did not answer when it was last asked. */
+  readonly isFailing: boolean;
+}
 
 /** Renders the page. */
 export function signInPage(options: {
@@ -24,15 +37,14 @@ export function signInPage(options: {
   readonly returnTo: string;
   readonly username: string;
   readonly notice: SignInNotice;
+  /** Whether anybody signs in with a password. */
+  readonly hasPassword: boolean;
+  readonly providers: readonly ProviderButton[];
 }): Html {
-  const { brand, texts, nonce, action, returnTo, username, notice } = options;
+  const { brand, texts, nonce, notice, hasPassword, providers } = options;
   const title = fill(texts.signInTo, { name: brand.name });
   const message = messageOf(notice, texts);
   const isBad = !["none", "expired", "signed_out"].includes(notice.kind);
-  const isInvalid = notice.kind === "wrong" || notice.kind === "missing";
-  const marks = isInvalid ? html`aria-invalid="true" aria-describedby="notice"` : "";
-  // After a wrong password the name is there already.
-  const focusPassword = username !== "";
   return layout(
     { brand, language: texts.language, title: isBad ? `${message} – ${title}` : title, nonce },
     html`
@@ -43,19 +55,51 @@ export function signInPage(options: {
         : isBad
         ? html`<p class="note bad" id="notice" role="alert">${message}</p>`
         : html`<p class="note good" id="notice" role="status">${message}</p>`}
-      <form method="post" action="${action}">
-        <input type="hidden" name="return_to" value="${returnTo}">
-        <label for="username">${texts.username}</label>
-        <input id="username" name="username" value="${username}" autocomplete="username"
-          autocapitalize="none" autocorrect="off" spellcheck="false" required maxlength="256" ${marks}
-          ${focusPassword ? "" : "autofocus"}>
-        <label for="password">${texts.password}</label>
-        <input id="password" name="password" type="password" autocomplete="current-password" required
-          maxlength="1024" ${marks} ${focusPassword ? "autofocus" : ""}>
-        <button class="full">${texts.signIn}</button>
-      </form>
+      ${hasPassword ? passwordForm(options) : ""}
+      ${hasPassword && providers.length > 0 ? html`<p class="or"><span>${texts.or}</span></p>` : ""}
+      ${providers.length === 0
+        ? ""
+        : html`<ul class="providers">${providers.map((each) => providerButton(each, texts))}</ul>`}
     `,
   );
+}
+
+function passwordForm({ texts, action, returnTo, username, notice }: {
+  readonly texts: Texts;
+  readonly action: string;
+  readonly returnTo: string;
+  readonly username: string;
+  readonly notice: SignInNotice;
+}): Html {
+  const isInvalid = notice.kind === "wrong" || notice.kind === "missing";
+  const marks = isInvalid ? html`aria-invalid="true" aria-describedby="notice"` : "";
+  // After a wrong password the name is there already.
+  const focusPassword = username !== "";
+  return html`
+    <form method="post" action="${action}">
+      <input type="hidden" name="return_to" value="${returnTo}">
+      <label for="username">${texts.username}</label>
+      <input id="username" name="username" value="${username}" autocomplete="username"
+        autocapitalize="none" autocorrect="off" spellcheck="false" required maxlength="256" ${marks}
+        ${focusPassword ? "" : "autofocus"}>
+      <label for="password">${texts.password}</label>
+      <input id="password" name="password" type="password" autocomplete="current-password" required
+        maxlength="1024" ${marks} ${focusPassword ? "autofocus" : ""}>
+      <button class="full">${texts.signIn}</button>
+    </form>
+  `;
+}
+
+function providerButton({ label, icon, href, isFailing }: ProviderButton, texts: Texts): Html {
+  return html`
+    <li><a class="button plain provider" href="${href}">${icon === null
+      ? html`<span class="dot" aria-hidden="true">${label.slice(0, 1).toUpperCase()}</span>`
+      : html`<img src="${icon}" alt="" width="24" height="24">`}<span>${fill(texts.signInWith, {
+        provider: label,
+      })}</span></a>${isFailing
+      ? html`<p class="quiet small">${fill(texts.providerUnavailable, { provider: label })}</p>`
+      : ""}</li>
+  `;
 }
 
 function messageOf(notice: SignInNotice, texts: Texts): string {
@@ -78,5 +122,21 @@ function messageOf(notice: SignInNotice, texts: Texts): string {
       return texts.tooLarge;
     case "throttled":
       return fill(texts.throttled, { minutes: Math.ceil(notice.retryAfterSeconds / 60) });
+    case "provider":
+      return fill(texts[TEXT_OF_REASON[notice.reason]], { provider: notice.label });
   }
 }
+
+const TEXT_OF_REASON: Readonly<Record<OidcReason, TextName>> = {
+  access_denied: "accessDenied",
+  login_required: "loginRequired",
+  step_up_failed: "stepUpFailed",
+  provider_unavailable: "providerUnavailable",
+  sign_in_failed: "providerFailed",
+  start_again: "startAgain",
+  not_allowed: "notAllowed",
+  email_unverified: "emailUnverified",
+  groups_overage: "groupsOverage",
+  store_unavailable: "unavailable",
+  claims_too_large: "tooLarge",
+};

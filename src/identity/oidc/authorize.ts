@@ -25,24 +25,6 @@ type Options = Pick<
   "clientId" | "scopes" | "par" | "prompt" | "parameters" | "responseMode"
 >;
 
-/** Parameters that make the flow what it is; nothing else may set them. */
-export const PROTOCOL_PARAMETERS: ReadonlySet<string> = new Set([
-  "client_id",
-  "client_secret",
-  "code_challenge",
-  "code_challenge_method",
-  "max_age",
-  "nonce",
-  "redirect_uri",
-  "registration",
-  "request",
-  "request_uri",
-  "response_mode",
-  "response_type",
-  "scope",
-  "state",
-]);
-
 /** Builds the URL to send a browser to. */
 export async function authorize(
   options: Options,

@@ -50,3 +50,21 @@ export const DISCOVERY_KEPT = {
   cooldownMs: 5_000,
   flightMs: 15_000,
 } as const;
+
+/** Parameters that make the flow what it is; nothing else may set them. */
+export const PROTOCOL_PARAMETERS: ReadonlySet<string> = new Set([
+  "client_id",
+  "client_secret",
+  "code_challenge",
+  "code_challenge_method",
+  "max_age",
+  "nonce",
+  "redirect_uri",
+  "registration",
+  "request",
+  "request_uri",
+  "response_mode",
+  "response_type",
+  "scope",
+  "state",
+]);
