@@ -23,7 +23,7 @@ export function configurationEndpoints(parts: AdminParts): Hono<AdminEnv> {
 
   app.post("/config/check", async (c) => {
     const bytes = await readLimited(c.req.raw);
-    if (bytes === null) return refuse(c, { code: "payload_too_large" });
+    if (typeof bytes === "string") return refuse(c, { code: bytes });
     const problems = await configuration.check(new TextDecoder().decode(bytes));
     return c.json({ valid: problems.length === 0, problems });
   });

@@ -46,7 +46,8 @@ export async function loadConfig(options: {
   const where = inline ? "POSTERN_CONFIG" : source;
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // Some editors put a byte order mark in front.
+    value = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch (error) {
     throw new ConfigError([`${where}: not valid JSON: ${(error as SyntaxError).message}`]);
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { findShadows } from "../policy/shadows.ts";
 import { foldHeaderName } from "../http/header_names.ts";
 import type { ConfigFile } from "./schema/file.ts";
 
@@ -44,8 +45,24 @@ export function danglingReferences(file: ConfigFile): string[] {
   if (file.identity === undefined && Object.keys(file.providers).length === 0) {
     problems.push("identity: is required where there are no providers: nobody could sign in");
   }
+  problems.push(...unreachableRoutes(file));
   if (file.paths.auth === file.paths.token) {
     problems.push('paths.token: must differ from paths.auth; the default is "/api/token"');
   }
   return problems;
+}
+
+/** Postern's own paths come first, then the routes in order. */
+function unreachableRoutes({ paths, routes }: ConfigFile): string[] {
+  const own = [`${paths.auth}/*`, `${paths.token}/*`, "/.well-known/jwks.json"];
+  const shadows = findShadows([...own.map((path) => ({ path })), ...routes]);
+  return shadows.filter(({ index }) => index >= own.length).map(({ index, by }) => {
+    const earlier = by < own.length
+      ? `Postern itself answers ${own[by]}`
+      : `routes[${by - own.length}] ("${routes[by - own.length]?.path}") takes everything before`;
+    const path = routes[index - own.length]?.path;
+    return `routes[${
+      index - own.length
+    }].path: "${path}" is never reached, because ${earlier}; put it further up, or remove it`;
+  });
 }

@@ -7,7 +7,12 @@
  */
 import { durationMs } from "../base/duration.ts";
 import type { Mode } from "../base/environment.ts";
+import { sizeBytes } from "../base/size.ts";
+import { exposureProblems } from "./exposure.ts";
 import type { ConfigFile } from "./schema/file.ts";
+
+/** Deno's server takes 64 KiB of request line and headers. */
+const MAX_HEAD_BYTES = 62 * 1024;
 
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
@@ -34,6 +39,13 @@ export function safetyProblems(file: ConfigFile, mode: Mode): string[] {
   if (durationMs(pollInterval) >= durationMs(maxStaleness)) {
     problems.push(
       `revocation.pollInterval: ${pollInterval} must be shorter than revocation.maxStaleness (${maxStaleness})`,
+    );
+  }
+  problems.push(...exposureProblems(file));
+  const { url, headerBytes } = file.limits;
+  if (sizeBytes(url) + sizeBytes(headerBytes) > MAX_HEAD_BYTES) {
+    problems.push(
+      `limits.headerBytes: ${headerBytes} and limits.url (${url}) are more than 62KiB together; the runtime itself refuses longer heads, without a word in the log`,
     );
   }
   const { accessTtl, refreshTtl } = file.tokens;

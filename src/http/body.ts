@@ -3,10 +3,14 @@
  *
  * @module
  */
+import { trimOws } from "../base/ows.ts";
 import type { Problem } from "./problem.ts";
 
 /** Credentials and tokens are small; anything larger is not meant for us. */
 const MAX_BODY_BYTES = 64 * 1024;
+
+/** How long the whole of a body may take; a password is typed before it is sent. */
+const BODY_DEADLINE_MS = 10_000;
 
 /** Fields of a JSON object or a form. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -18,9 +22,9 @@ export type BodyOutcome =
 
 /** Reads a JSON object, or an urlencoded or multipart form. */
 export async function readFields(request: Request): Promise<BodyOutcome> {
-  const type = request.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const type = trimOws(request.headers.get("content-type")?.split(";", 1)[0] ?? "").toLowerCase();
   const bytes = await readLimited(request);
-  if (bytes === null) return problem({ code: "payload_too_large" });
+  if (typeof bytes === "string") return problem({ code: bytes });
   if (type === "application/json" || type.endsWith("+json")) {
     try {
       const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
@@ -53,15 +57,44 @@ function problem(problem: Problem): BodyOutcome {
   return { kind: "problem", problem };
 }
 
-/** The whole body, or `null` when it is larger than anything meant for us. */
-export async function readLimited(request: Request): Promise<Uint8Array<ArrayBuffer> | null> {
+/** Why a body was not read to its end. */
+export type UnreadBody = "payload_too_large" | "request_timeout" | "invalid_request";
+
+/**
+ * The whole body, or why there is none: larger than anything meant for us, slower
+ * than anybody who means it, or broken off. A client that sends nothing holds
+ * nothing for longer than the deadline.
+ */
+export async function readLimited(
+  request: Request,
+  deadlineMs: number = BODY_DEADLINE_MS,
+): Promise<Uint8Array<ArrayBuffer> | UnreadBody> {
   if (request.body === null) return new Uint8Array();
+  const reader = request.body.getReader();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const deadline = new Promise<"request_timeout">((resolve) => {
+    timer = setTimeout(() => resolve("request_timeout"), deadlineMs);
+  });
+  const outcome = await Promise.race([readAll(reader), deadline]);
+  clearTimeout(timer);
+  // What is not read any more is not waited for either.
+  if (typeof outcome === "string") reader.cancel().catch(() => {});
+  return outcome;
+}
+
+async function readAll(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<Uint8Array<ArrayBuffer> | UnreadBody> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of request.body) {
-    length += chunk.length;
-    if (length > MAX_BODY_BYTES) return null;
-    chunks.push(chunk);
+  try {
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+      length += piece.value.length;
+      if (length > MAX_BODY_BYTES) return "payload_too_large";
+      chunks.push(piece.value);
+    }
+  } catch {
+    return "invalid_request";
   }
   const bytes = new Uint8Array(length);
   let offset = 0;

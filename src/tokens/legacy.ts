@@ -48,8 +48,10 @@ const IMPORT_PARAMS = {
  */
 export async function importLegacyKey(
   { alg }: LegacyConfig,
-  text: string | undefined,
+  given: string | undefined,
 ): Promise<LegacyKey> {
+  // Files and secret managers end a line that the key does not have.
+  const text = given?.replace(/\r?\n$/, "");
   if (text === undefined || text === "") {
     throw new KeyRingError([
       `POSTERN_LEGACY_KEY: is required with tokens.legacy; put ${
@@ -58,6 +60,11 @@ export async function importLegacyKey(
     ]);
   }
   if (alg === "HS256") {
+    if (/^".*"$|^'.*'$/s.test(text)) {
+      throw new KeyRingError([
+        "POSTERN_LEGACY_KEY: stands in quotes, and they would be part of the key; remove them",
+      ]);
+    }
     const secret = new TextEncoder().encode(text);
     if (secret.length < MIN_SECRET_BYTES) {
       throw new KeyRingError([
@@ -72,7 +79,8 @@ export async function importLegacyKey(
     };
   }
   try {
-    const base64 = /-----BEGIN PUBLIC KEY-----([\s\S]+?)-----END PUBLIC KEY-----/.exec(text)?.[1];
+    const pem = text.replaceAll("\\n", "\n");
+    const base64 = /-----BEGIN PUBLIC KEY-----([\s\S]+?)-----END PUBLIC KEY-----/.exec(pem)?.[1];
     const der = Uint8Array.from(
       atob((base64 ?? "!").replaceAll(/\s/g, "")),
       (char) => char.charCodeAt(0),

@@ -160,3 +160,105 @@ Deno.test("the JSON Schema for editors knows every setting", () => {
     assert.ok(schema.includes(`"${name}"`), name);
   }
 });
+
+Deno.test("passwords and tokens that would cross a network in clear are refused at start", () => {
+  const login = (url: string) =>
+    problems({ identity: { kind: "upstream", url, subject: "/user/id" } });
+  for (
+    const url of ["http://login.example.com/in", "http://10.255.255.1/in", "http://[fd00::1]/in"]
+  ) {
+    assert.match(login(url).join(), /^identity\.url: .*in clear; use https/, url);
+  }
+  for (
+    const url of [
+      "https://login.example.com/in",
+      "http://127.0.0.1:8000/in",
+      "http://127.1.2.3/in",
+      "http://[::1]:8000/in",
+      "http://localhost/in",
+      "http://django:8000/in",
+    ]
+  ) {
+    assert.deepEqual(login(url), [], url);
+  }
+  const legacy = { verifyUrl: "http://old.example.com/api/token/verify/" };
+  assert.match(problems({ tokens: { legacy } }).join(), /^tokens\.legacy\.verifyUrl: /);
+});
+
+Deno.test("trusting everybody as a proxy is refused at start, in one piece or in many", () => {
+  const quarters = ["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2"];
+  for (
+    const trustedProxies of [
+      ["0.0.0.0/0"],
+      ["::/0"],
+      ["10.0.0.0/8", "::/0"],
+      ["0.0.0.0/1", "128.0.0.0/1"],
+      quarters,
+      [...quarters.slice(1), "10.0.0.0/8"],
+      ["2000::/3"],
+      ["2000::/4", "3000::/4"],
+      ["1.2.3.4/0"],
+    ]
+  ) {
+    assert.match(problems({ trustedProxies }).join(), /^trustedProxies: trusts everybody/);
+  }
+  for (
+    const trustedProxies of [
+      ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8", "127.0.0.1", "::1"],
+      ["104.16.0.0/13", "2606:4700::/32"],
+      ["10.0.0.0/8", "10.0.0.0/8", "10.1.0.0/16"],
+    ]
+  ) {
+    assert.deepEqual(problems({ trustedProxies }), []);
+  }
+});
+
+Deno.test("a route that no request can reach is refused at start", () => {
+  const lines = (...routes: Record<string, unknown>[]) =>
+    problems({ routes: routes.map((route) => ({ upstream: "app", ...route })) }).join("\n");
+  for (
+    const routes of [
+      [{ path: "/*" }, { path: "/admin/*", require: { scope: ["admin"] } }],
+      [{ path: "/a/*" }, { path: "/a/b" }],
+      [{ path: "/users/:id" }, { path: "/users/me" }],
+      [{ path: "/%61/*" }, { path: "/a/b" }],
+      [{ path: "/*", methods: ["GET", "POST"] }, { path: "/x", methods: ["HEAD"] }],
+      [{ path: "/*", host: "*.example.com" }, { path: "/*", host: "a.example.com" }],
+      [{ path: "/auth/login" }, { path: "/*" }],
+      [{ path: "/.well-known/jwks.json" }, { path: "/*" }],
+    ]
+  ) {
+    assert.match(lines(...routes), /^routes\[[01]\]\.path: .* is never reached/);
+  }
+  for (
+    const routes of [
+      [{ path: "/a/*" }, { path: "/*" }],
+      [{ path: "/a/:x" }, { path: "/a/*" }],
+      [{ path: "/*", methods: ["GET"] }, { path: "/*" }],
+      [{ path: "/*", host: "a.example.com" }, { path: "/*", host: "*.example.com" }],
+      [{ path: "/a" }, { path: "/a/" }],
+      [{ path: "/authors/*" }, { path: "/*" }],
+    ]
+  ) {
+    assert.equal(lines(...routes), "");
+  }
+});
+
+Deno.test("limits beyond the runtime's own are refused at start", () => {
+  assert.match(
+    problems({ limits: { headerCount: 1000 } }).join(),
+    /^limits\.headerCount: .*runtime/,
+  );
+  assert.match(problems({ limits: { headerBytes: "256KiB" } }).join(), /^limits\.headerBytes: /);
+  assert.match(problems({ limits: { url: "40KiB" } }).join(), /^limits\.headerBytes: /);
+  assert.deepEqual(problems({ limits: { url: "8KiB", headerBytes: "54KiB" } }), []);
+});
+
+Deno.test("a byte order mark in front of the file is no mistake", async () => {
+  const config = await loadConfig({
+    env: {},
+    mode: "production",
+    readTextFile: () => Promise.resolve(`\ufeff${JSON.stringify(GOOD)}`),
+  });
+  assert.equal(config.origin, GOOD.origin);
+});

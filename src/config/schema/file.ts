@@ -14,6 +14,9 @@ import { legacy } from "./tokens.ts";
 import { upstream } from "./upstream.ts";
 import { claimName, duration, httpUrl, ownPath, size } from "./values.ts";
 
+/** Deno's server answers a longer list with a bare 400 (128 lines). */
+const MAX_HEADERS = 120;
+
 /** `postern.json`, as it is written. */
 export const configSchema = z.strictObject({
   $schema: z.string().exactOptional(),
@@ -69,8 +72,10 @@ export const configSchema = z.strictObject({
   limits: z.strictObject({
     body: size().prefault("1GiB"),
     url: size().prefault("16KiB"),
-    headerBytes: size().prefault("64KiB"),
-    headerCount: z.int().min(1).max(10_000).prefault(100),
+    headerBytes: size().prefault("44KiB"),
+    headerCount: z.int().min(1).max(MAX_HEADERS, {
+      error: `must be at most ${MAX_HEADERS}: the runtime itself takes no more`,
+    }).prefault(100),
   }).prefault({}).describe("What a proxied request may be at most."),
   upstreams: z.record(
     z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "must be letters, digits, _ or -" }),

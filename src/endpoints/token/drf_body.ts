@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { trimOws } from "../../base/ows.ts";
 import type { Status } from "../../access/simplejwt_words.ts";
 import { readLimited } from "../../http/body.ts";
 import type { Fields } from "../../http/body.ts";
@@ -15,9 +16,16 @@ export type DrfBody =
 /** Reads JSON, a urlencoded or a multipart form (DRF's default parsers). */
 export async function readDrfBody(request: Request): Promise<DrfBody> {
   const type = request.headers.get("content-type") ?? "";
-  const essence = type.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  const essence = trimOws(type.split(";", 1)[0] ?? "").toLowerCase();
   const bytes = await readLimited(request);
-  if (bytes === null) return refused(413, "Request body is too large.");
+  switch (bytes) {
+    case "payload_too_large":
+      return refused(413, "Request body is too large.");
+    case "request_timeout":
+      return refused(408, "Request body did not arrive in time.");
+    case "invalid_request":
+      return refused(400, "Request body ended too early.");
+  }
   if (bytes.length === 0) return { kind: "fields", fields: {} };
   switch (essence) {
     case "application/json":
@@ -70,7 +78,10 @@ function refused(status: Status, detail: string): DrfBody {
   return { kind: "refused", status, body: { detail } };
 }
 
-/** Text fields of a serializer, or DRF's field errors. */
+/**
+ * Text fields of a serializer, or DRF's field errors. Unlike SimpleJWT a password is
+ * left as it was typed: white space around it belongs to it, as at every other door.
+ */
 export function textFields<Name extends string>(
   fields: Fields,
   names: readonly Name[],
@@ -78,22 +89,26 @@ export function textFields<Name extends string>(
   const values: Partial<Record<Name, string>> = {};
   const errors: Partial<Record<Name, readonly string[]>> = {};
   for (const name of names) {
-    const checked = charField(Object.hasOwn(fields, name) ? fields[name] : undefined);
+    const value = Object.hasOwn(fields, name) ? fields[name] : undefined;
+    const checked = charField(value, name !== "password");
     if ("error" in checked) errors[name] = [checked.error];
     else values[name] = checked.text;
   }
   return Object.keys(errors).length > 0 ? { errors } : { values: values as Record<Name, string> };
 }
 
-/** DRF's `CharField`: numbers are text too, outer white space is none. */
-function charField(value: unknown): { readonly text: string } | { readonly error: string } {
+/** DRF's `CharField`: numbers are text too, outer white space is none if it is trimmed. */
+function charField(
+  value: unknown,
+  trims: boolean,
+): { readonly text: string } | { readonly error: string } {
   if (value === undefined) return { error: "This field is required." };
   if (value === null) return { error: "This field may not be null." };
   if (typeof value !== "string" && typeof value !== "number") {
     return { error: "Not a valid string." };
   }
-  const text = String(value).trim();
-  if (text === "") return { error: "This field may not be blank." };
+  const text = trims ? String(value).trim() : String(value);
+  if (text.trim() === "") return { error: "This field may not be blank." };
   if (text.includes("\0")) return { error: "Null characters are not allowed." };
   const surrogate = /[\ud800-\udfff]/.exec(text.isWellFormed() ? "" : unpaired(text));
   if (surrogate !== null) {
