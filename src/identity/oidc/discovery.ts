@@ -60,7 +60,11 @@ export function createDiscovery(
         "the issuer calls itself by another name than the configuration; a trailing slash matters",
       );
     }
-    return { ...server, id_token_signing_alg_values_supported: [...algorithms] };
+    return {
+      ...server,
+      id_token_signing_alg_values_supported: [...algorithms],
+      userinfo_signing_alg_values_supported: [...algorithms],
+    };
   }
 
   return createKept(load, { options: DISCOVERY_KEPT, clock });
