@@ -164,9 +164,9 @@ Deno.test("the doors only call the runtime, and rooms stay small enough to see",
     const lines = text.split("\n").length - 1;
     if (
       [
-        "store/sqlite.ts",
-        "store/upstash.ts",
-        "store/memory.ts",
+        "store/sqlite/store.ts",
+        "store/upstash/store.ts",
+        "store/memory/store.ts",
         "proxy/handle.ts",
         "endpoints/pages/pages.ts",
       ].includes(name)

@@ -42,7 +42,7 @@ export function createProviders(
     prefix,
     entries,
     flows: createFlows({ hmacKeys, secure, clock }),
-    groupNames: createGroupNames(hmacKeys),
+    groupNames: createGroupNames(access.sessions.nameGroup),
     memory: createSignOutMemory({ hmacKeys, secure, prefix, clock }),
     access,
   };

@@ -1,9 +1,9 @@
 /**
- * Names of what a session belongs to, beside itself: keyed hashes, so that a dump
- * of the store does not tell who came from where.
+ * Names of what a session belongs to, beside its subject (`tokens/groups.ts`).
  *
  * @module
  */
+import type { NameGroup } from "../tokens/groups.ts";
 
 /** What a session that began at a provider belongs to. */
 export type GroupMember =
@@ -16,41 +16,22 @@ export type GroupMember =
 
 /** Names groups. */
 export interface GroupNames {
-  /** The name that a new session is written under. */
+  /** The name that a session is written under; the same whatever becomes of the keys. */
   nameOf(member: GroupMember): Promise<string>;
-  /**
-   * Every name that sessions may stand under: the ring's keys change, and those
-   * that were opened before are named by an older one.
-   */
-  namesOf(member: GroupMember): Promise<readonly string[]>;
 }
 
-/** Bytes of a name: enough that nobody meets another's by chance. */
-const NAME_BYTES = 16;
-
-/** Prepares names with the keys of the ring (`hmacKeys`), the first for new ones. */
-export function createGroupNames(hmacKeys: readonly CryptoKey[]): GroupNames {
-  const encoder = new TextEncoder();
-
-  async function named(key: CryptoKey, member: GroupMember): Promise<string> {
-    // As a JSON array, so that no part can borrow characters from the next.
-    const text = JSON.stringify(["postern group v1", ...Object.values(sorted(member))]);
-    const mac = await crypto.subtle.sign("HMAC", key, encoder.encode(text));
-    return btoa(String.fromCharCode(...new Uint8Array(mac).slice(0, NAME_BYTES)))
-      .replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-  }
-
+/** Prepares names; `nameGroup` is `Sessions.nameGroup`. */
+export function createGroupNames(nameGroup: NameGroup): GroupNames {
   return {
-    async nameOf(member) {
-      const [name] = await this.namesOf(member);
-      if (name === undefined) throw new TypeError("a key ring has at least one HMAC key");
-      return name;
+    nameOf(member) {
+      switch (member.kind) {
+        case "provider":
+          return nameGroup("provider", member.provider);
+        case "provider session":
+          return nameGroup("provider_session", member.issuer, member.session);
+        case "provider subject":
+          return nameGroup("provider_subject", member.issuer, member.subject);
+      }
     },
-    namesOf: (member) => Promise.all(hmacKeys.map((key) => named(key, member))),
   };
-}
-
-/** The same parts in the same order, however the value was written. */
-function sorted(member: GroupMember): Record<string, string> {
-  return Object.fromEntries(Object.entries(member).sort(([a], [b]) => a < b ? -1 : 1));
 }

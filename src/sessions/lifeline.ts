@@ -5,8 +5,9 @@
  * @module
  */
 import type { WaitUntil } from "../base/background.ts";
-import type { Clock } from "../base/clock.ts";
-import type { VerifiedToken } from "../tokens/claims.ts";
+import { createAges } from "../base/clock.ts";
+import type { Clock, MonotonicClock } from "../base/clock.ts";
+import type { Revocable } from "./blacklist.ts";
 import type { RevocationView } from "./revocation_view.ts";
 
 /** Why a connection has to end. */
@@ -16,12 +17,15 @@ export type LifelineCut =
   /** Nobody can say: the store has been out of reach for longer than the staleness bound. */
   | "unknown";
 
+/** The token that a connection was opened with. */
+export type LifelineToken = Revocable & { readonly expiresAtSeconds: number };
+
 /**
  * Ties a connection to the session of a token. `cut` is called at most once;
  * call the returned function when the connection ended by itself.
  */
 export type AttachLifeline = (
-  token: VerifiedToken,
+  token: LifelineToken,
   waitUntil: WaitUntil,
   cut: (why: LifelineCut) => void,
 ) => () => void;
@@ -34,15 +38,21 @@ export type AttachLifeline = (
 export function createLifelines(options: {
   readonly view: Pick<RevocationView, "ensureFresh" | "isRevoked">;
   readonly clock: Clock;
+  readonly monotonic?: MonotonicClock;
   readonly pollIntervalMs: number;
   readonly leewayMs: number;
 }): AttachLifeline {
   const { view, clock, pollIntervalMs, leewayMs } = options;
+  const ages = createAges(clock, options.monotonic);
 
   return function attach(token, waitUntil, cut) {
-    const endsAtMs = token.expiresAtSeconds * 1000 + leewayMs;
+    const attachedAt = ages.now();
+    const lifeMs = token.expiresAtSeconds * 1000 + leewayMs - attachedAt.wallMs;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let released = false;
+
+    /** A clock that was set back tells no age; then the connection ends rather than never. */
+    const leftMs = () => lifeMs - ages.sinceMs(attachedAt);
 
     function release(): void {
       released = true;
@@ -55,7 +65,7 @@ export function createLifelines(options: {
     }
 
     async function check(): Promise<void> {
-      if (clock() >= endsAtMs) return finish("expired");
+      if (leftMs() <= 0) return finish("expired");
       const fresh = await view.ensureFresh(waitUntil);
       if (released) return;
       if (!fresh) return finish("unknown");
@@ -64,8 +74,7 @@ export function createLifelines(options: {
     }
 
     function schedule(): void {
-      const delayMs = Math.min(pollIntervalMs, Math.max(0, endsAtMs - clock()));
-      timer = setTimeout(() => void check(), delayMs);
+      timer = setTimeout(() => void check(), Math.min(pollIntervalMs, Math.max(0, leftMs())));
     }
 
     schedule();

@@ -5,14 +5,16 @@
  * @module
  */
 import type { WaitUntil } from "../base/background.ts";
-import type { Clock } from "../base/clock.ts";
+import { createAges, LONG_AGO } from "../base/clock.ts";
+import type { Clock, MonotonicClock } from "../base/clock.ts";
 import type { Revocation, SessionStore } from "../store/port.ts";
-import type { VerifiedToken } from "../tokens/claims.ts";
+import { createBlacklist } from "./blacklist.ts";
+import type { Revocable } from "./blacklist.ts";
 
 /** This instance's copy of the blacklist. */
 export interface RevocationView {
-  /** Whether the token, its session or its subject has been revoked, as far as is known here. */
-  isRevoked(token: VerifiedToken): boolean;
+  /** Whether the token, its session or a group of it has been revoked, as far as is known here. */
+  isRevoked(token: Revocable): boolean;
   /**
    * Call before {@link RevocationView.isRevoked}. `true`: the view is inside
    * its bound (a refresh may have begun in the background). A promise: it is
@@ -30,11 +32,13 @@ export interface RevocationView {
 
 /**
  * Creates the view. `pollIntervalMs` is how often it asks while there is
- * traffic; `maxStalenessMs` is the age at which requests wait for it.
+ * traffic; `maxStalenessMs` is the age at which requests wait for it. Ages are
+ * told by both clocks: setting the wall clock never makes the view look fresh.
  */
 export function createRevocationView(options: {
   readonly store: Pick<SessionStore, "revocationsSince">;
   readonly clock: Clock;
+  readonly monotonic?: MonotonicClock;
   readonly pollIntervalMs: number;
   readonly maxStalenessMs: number;
   /**
@@ -46,58 +50,21 @@ export function createRevocationView(options: {
   readonly onError?: (error: unknown) => void;
 }): RevocationView {
   const { store, clock, pollIntervalMs, maxStalenessMs, isolatesRequests = false } = options;
-  const sessions = new Map<string, number>();
-  const tokens = new Map<string, number>();
-  const subjects = new Map<string, { notAfterMs: number; untilMs: number }>();
+  const ages = createAges(clock, options.monotonic);
+  const blacklist = createBlacklist();
 
   let cursor: string | null = null;
   /** When the last complete poll was *begun*: what it saw is at least that fresh. */
-  let syncedAtMs = -Infinity;
+  let syncedAt = LONG_AGO;
   /** When the last poll began; on Workers its request may have vanished together with it. */
-  let attemptedAtMs = -Infinity;
+  let attemptedAt = LONG_AGO;
   let underWay: Promise<boolean> | null = null;
 
-  function apply(revocation: Revocation): void {
-    const { untilMs } = revocation;
-    switch (revocation.kind) {
-      case "session":
-        sessions.set(revocation.sid, Math.max(untilMs, sessions.get(revocation.sid) ?? 0));
-        return;
-      case "token":
-        tokens.set(revocation.jti, Math.max(untilMs, tokens.get(revocation.jti) ?? 0));
-        return;
-      case "subject": {
-        const known = subjects.get(revocation.subject);
-        subjects.set(revocation.subject, {
-          notAfterMs: Math.max(revocation.notAfterMs, known?.notAfterMs ?? 0),
-          untilMs: Math.max(untilMs, known?.untilMs ?? 0),
-        });
-        return;
-      }
-      default:
-        revocation satisfies never;
-    }
-  }
-
-  /** Entries arrive roughly in the order in which they end: dropping from the front is enough. */
-  function dropExpired(nowMs: number): void {
-    for (const [sid, untilMs] of sessions) {
-      if (untilMs > nowMs) break;
-      sessions.delete(sid);
-    }
-    for (const [jti, untilMs] of tokens) {
-      if (untilMs > nowMs) break;
-      tokens.delete(jti);
-    }
-    for (const [subject, { untilMs }] of subjects) {
-      if (untilMs > nowMs) break;
-      subjects.delete(subject);
-    }
-  }
-
   async function poll(): Promise<boolean> {
-    const beganAtMs = clock();
-    attemptedAtMs = beganAtMs;
+    const beganAt = ages.now();
+    // The clock was set back: what had served its time by the old one may matter again.
+    if (beganAt.wallMs < syncedAt.wallMs) cursor = null;
+    attemptedAt = beganAt;
     try {
       let place = cursor;
       let more = true;
@@ -105,17 +72,18 @@ export function createRevocationView(options: {
         const page = await store.revocationsSince(place);
         // After a flush or a restore (`page.reset`) what was known here is kept:
         // forgetting a revocation would let a token back in.
-        for (const entry of page.entries) apply(entry);
+        for (const entry of page.entries) blacklist.apply(entry);
         place = page.cursor;
         more = page.more;
       }
       cursor = place;
-      syncedAtMs = Math.max(syncedAtMs, beganAtMs);
-      dropExpired(beganAtMs);
+      // Of two polls at once (Workers) the one that began later has seen more.
+      if (ages.sinceMs(beganAt) <= ages.sinceMs(syncedAt)) syncedAt = beganAt;
+      blacklist.tidy(beganAt);
       return true;
     } catch (error) {
       options.onError?.(error);
-      return clock() - syncedAtMs <= maxStalenessMs;
+      return ages.sinceMs(syncedAt) <= maxStalenessMs;
     }
   }
 
@@ -125,26 +93,21 @@ export function createRevocationView(options: {
   }
 
   return {
-    isRevoked(token) {
-      if (sessions.has(token.sid) || tokens.has(token.jti)) return true;
-      const subject = subjects.get(token.subject);
-      return subject !== undefined && token.sessionCreatedAtMs <= subject.notAfterMs;
-    },
+    isRevoked: blacklist.isRevoked,
 
     ensureFresh(waitUntil) {
-      const nowMs = clock();
-      const ageMs = nowMs - syncedAtMs;
+      const ageMs = ages.sinceMs(syncedAt);
       if (ageMs < pollIntervalMs) return true;
       if (ageMs > maxStalenessMs) return isolatesRequests ? poll() : sharedPoll();
       // In the background, and not again before the next interval: one at a time.
-      if (nowMs - attemptedAtMs >= pollIntervalMs) {
+      if (ages.sinceMs(attemptedAt) >= pollIntervalMs) {
         waitUntil(isolatesRequests ? poll() : sharedPoll());
       }
       return true;
     },
 
-    apply,
-    ageMs: () => clock() - syncedAtMs,
-    size: () => sessions.size + tokens.size + subjects.size,
+    apply: blacklist.apply,
+    ageMs: () => ages.sinceMs(syncedAt),
+    size: blacklist.size,
   };
 }

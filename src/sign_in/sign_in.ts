@@ -24,9 +24,12 @@ export type SignIn = (
   context: { readonly requestId: string; readonly signal: AbortSignal },
 ) => Promise<SignInOutcome>;
 
+/** How long an attempt holds its place when nobody says how it ended. */
+const HOLD_MS = 30_000;
+
 /** Prepares sign-in. `counterKey` makes user names unreadable in the store. */
 export function createSignIn(options: {
-  readonly store: Pick<SessionStore, "countAttempt" | "refundAttempt">;
+  readonly store: Pick<SessionStore, "reserveAttempt" | "settleAttempt">;
   readonly sessions: Pick<Sessions, "open">;
   readonly identity: IdentitySource;
   /** Names of the other sources, whose subjects are `name|…`: none of them may be claimed here. */
@@ -55,28 +58,32 @@ export function createSignIn(options: {
         limit: throttle.perAddress,
       },
     ];
-    // Counted before the attempt and given back after a success: parallel guesses find no gap.
-    const attempt = await store.countAttempt(counters, throttle.windowMs);
-    if (!attempt.allowed) {
-      return { kind: "throttled", retryAfterSeconds: Math.ceil(attempt.retryAfterMs / 1000) };
+    const attempt = { id: crypto.randomUUID(), counters, windowMs: throttle.windowMs };
+    // A place is taken before the attempt: parallel guesses find no gap.
+    const place = await store.reserveAttempt({ ...attempt, holdMs: HOLD_MS });
+    if (!place.allowed) {
+      return { kind: "throttled", retryAfterSeconds: Math.ceil(place.retryAfterMs / 1000) };
     }
-    const keys = counters.map((counter) => counter.key);
     const outcome = await identity.authenticate(credentials, context);
     switch (outcome.kind) {
       case "rejected":
+        await store.settleAttempt({ ...attempt, result: "failed" });
         return outcome;
-      case "accepted":
-        await store.refundAttempt(keys);
-        if (otherSources.some((source) => outcome.subject.startsWith(`${source}|`))) {
+      case "accepted": {
+        await store.settleAttempt({ ...attempt, result: "succeeded" });
+        const { subject, claims } = outcome;
+        if (otherSources.some((source) => subject.startsWith(`${source}|`))) {
           return { kind: "unavailable", reason: "the subject is written like another source's" };
         }
         return {
           kind: "signed_in",
-          signedIn: await sessions.open(outcome.subject, outcome.claims, device),
+          signedIn: await sessions.open({ subject, claims }, { device }),
         };
+      }
       case "throttled":
       case "unavailable":
-        await store.refundAttempt(keys);
+        // Nobody can say whether it was a guess: its place comes free by itself.
+        await store.settleAttempt({ ...attempt, result: "unknown" });
         return outcome;
     }
   };

@@ -5,14 +5,13 @@
  * @module
  */
 
+import { CLOCK_SLACK_MS } from "./rules.ts";
+
 /** Entries in one page of the feed. */
 export const FEED_PAGE_SIZE = 5_000;
 
-/**
- * Entries stay this much longer than they live, so that a gateway whose clock
- * runs ahead never cuts off what still matters to one whose clock lags.
- */
-export const FEED_TRIM_MARGIN_MS = 60_000;
+/** Entries stay this much longer than they live; see {@link CLOCK_SLACK_MS}. */
+export const FEED_TRIM_MARGIN_MS = CLOCK_SLACK_MS;
 
 /** Expired entries that one write cuts off the head of the feed at most. */
 export const FEED_TRIM_LIMIT = 64;

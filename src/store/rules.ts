@@ -1,22 +1,43 @@
 /**
  * What the adapters decide, apart from how they keep it. The memory and the
  * SQLite adapter run these; the Lua scripts state the same rules for Redis,
- * and the contract suite holds all three to them.
+ * and the contract suite holds all of them to it.
  *
  * @module
  */
 import type { SessionRecord, TokenGeneration } from "../base/session.ts";
-import type { Rotation } from "./port.ts";
+import { type NewSession, type Rotation, type SessionQuery } from "./port.ts";
 
 /**
- * A record outlives its refresh token by this much: a token that is let pass
- * within the clock tolerance still finds its session.
+ * A record outlives its tokens by this much: a token that is let pass within
+ * the clock tolerance still finds its session, and its revocation.
  */
 export const RECORD_MARGIN_MS = 60_000;
 
-/** When the record of a session with this generation goes. */
-export function recordEndsAtMs(generation: TokenGeneration): number {
-  return generation.refreshExpiresAtSeconds * 1000 + RECORD_MARGIN_MS;
+/**
+ * Revocations are kept this much longer than they have to serve, so that a
+ * clock that runs ahead for some hours, and is then set right, forgets none
+ * that still matters to tokens by the right time.
+ */
+export const CLOCK_SLACK_MS = 6 * 3_600_000;
+
+/** Older sessions that one sign-in looks at, and ends, at most. */
+export const MAX_ENDED_AT_ONCE = 16;
+
+/** When the record of a session goes. */
+export function recordEndsAtMs(
+  { current, latestExp }: Pick<SessionRecord, "current" | "latestExp">,
+): number {
+  return Math.max(current.refreshExpiresAtSeconds, latestExp) * 1000 + RECORD_MARGIN_MS;
+}
+
+/** Until when the revocation of a session has to stand: its access tokens are all over then. */
+export function sessionDeniedUntilMs(
+  { latestExp }: Pick<SessionRecord, "latestExp">,
+  denyForMs: number,
+  nowMs: number,
+): number {
+  return Math.max(nowMs + denyForMs, latestExp * 1000 + RECORD_MARGIN_MS);
 }
 
 /** Whether a session that stands in the store is still worth showing to its owner. */
@@ -24,14 +45,48 @@ export function isUnexpired(record: SessionRecord, nowMs: number): boolean {
   return record.current.refreshExpiresAtSeconds * 1000 > nowMs;
 }
 
+/** The record of a sign-in. */
+export function recordOf(session: NewSession): SessionRecord {
+  return {
+    ...session,
+    lastSeenAtMs: session.createdAtMs,
+    latestExp: session.current.accessExpiresAtSeconds,
+  };
+}
+
+/**
+ * What is known of all sessions there are, so that what revokes many of them at
+ * once needs no list of them. It only grows.
+ */
+export interface Horizon {
+  /** Birth of the youngest session: by a clock that runs ahead it may be later than now. */
+  readonly latestBirthMs: number;
+  /** When the last access token ends, with its margin. */
+  readonly accessEndsAtMs: number;
+  /** When the last record goes. */
+  readonly recordEndsAtMs: number;
+}
+
+/** The horizon of an empty store. */
+export const NO_HORIZON: Horizon = { latestBirthMs: 0, accessEndsAtMs: 0, recordEndsAtMs: 0 };
+
+/** The horizon with one more record behind it. */
+export function horizonWith(horizon: Horizon, record: SessionRecord): Horizon {
+  return {
+    latestBirthMs: Math.max(horizon.latestBirthMs, record.createdAtMs),
+    accessEndsAtMs: Math.max(horizon.accessEndsAtMs, record.latestExp * 1000 + RECORD_MARGIN_MS),
+    recordEndsAtMs: Math.max(horizon.recordEndsAtMs, recordEndsAtMs(record)),
+  };
+}
+
 /** What the store knows when a refresh token is presented. */
 export interface RotationFacts {
   /** The session, or `null` when it expired or never was. */
   readonly record: SessionRecord | null;
-  /** The session itself carries a revocation mark. */
-  readonly marked: boolean;
-  /** Sessions of the subject up to this time are revoked; `null`: no such mark. */
-  readonly notAfterMs: number | null;
+  /** `jti` of the refresh token that the live one was exchanged for; `null` for the first. */
+  readonly previousJti: string | null;
+  /** The session, or a group that it is in, carries a revocation mark. */
+  readonly revoked: boolean;
   /** What the presented token was exchanged for, while its grace window lasts. */
   readonly successor: TokenGeneration | null;
 }
@@ -56,38 +111,52 @@ export function decideRotation(
 ): RotationDecision {
   const { record, successor } = facts;
   if (record === null || record.subject !== rotation.subject) return { kind: "unknown" };
-  if (facts.marked || isSuperseded(record, facts.notAfterMs)) return { kind: "revoked" };
+  if (facts.revoked) return { kind: "revoked" };
   if (rotation.presentedJti === record.current.refreshJti) {
     return { kind: "rotate", record: successorRecord(record, rotation, nowMs) };
   }
   if (successor !== null) return { kind: "replay", record, generation: successor };
-  // The very call that made the live generation, repeated: its answer was lost.
-  if (rotation.next.refreshJti === record.current.refreshJti) {
+  // Nobody has presented the live token yet: the answer that carried it may have been lost.
+  if (rotation.presentedJti === facts.previousJti) {
     return { kind: "replay", record, generation: record.current };
   }
   return { kind: "reuse", record };
 }
 
-/** Whether "sign out everywhere" at `notAfterMs` covers the session. */
-export function isSuperseded(
-  session: Pick<SessionRecord, "createdAtMs">,
-  notAfterMs: number | null,
-): boolean {
-  return notAfterMs !== null && session.createdAtMs <= notAfterMs;
+/** Whether a mark up to `notAfterMs` covers what was born at `bornAtMs`. */
+export function isCovered(bornAtMs: number, notAfterMs: number | null): boolean {
+  return notAfterMs !== null && bornAtMs <= notAfterMs;
+}
+
+/** Whether a record is one of those that a query asks for; its subject is looked at elsewhere. */
+export function isAskedFor(record: SessionRecord, query: SessionQuery): boolean {
+  return (query.group === undefined || record.groups.includes(query.group)) &&
+    (query.ip === undefined || record.ip === query.ip) &&
+    (query.lastSeenBeforeMs === undefined || record.lastSeenAtMs < query.lastSeenBeforeMs);
+}
+
+/** The order of a subject's sessions; equal births are told apart by `sid`. */
+export function youngestFirst(
+  a: Pick<SessionRecord, "createdAtMs" | "sid">,
+  b: Pick<SessionRecord, "createdAtMs" | "sid">,
+): number {
+  return b.createdAtMs - a.createdAtMs || (a.sid < b.sid ? 1 : a.sid > b.sid ? -1 : 0);
 }
 
 function successorRecord(
   record: SessionRecord,
-  { next, claims }: Rotation,
+  { next, claims, groups, sealed }: Rotation,
   nowMs: number,
 ): SessionRecord {
+  const refreshExpiresAtSeconds = Math.min(next.refreshExpiresAtSeconds, record.capSeconds);
+  const accessExpiresAtSeconds = Math.min(next.accessExpiresAtSeconds, refreshExpiresAtSeconds);
   return {
     ...record,
     claims: claims ?? record.claims,
+    groups: record.groups.length === 0 ? groups : record.groups,
+    sealed: sealed === undefined ? record.sealed : sealed,
     lastSeenAtMs: nowMs,
-    current: {
-      ...next,
-      refreshExpiresAtSeconds: Math.min(next.refreshExpiresAtSeconds, record.capSeconds),
-    },
+    latestExp: Math.max(record.latestExp, accessExpiresAtSeconds),
+    current: { ...next, refreshExpiresAtSeconds, accessExpiresAtSeconds },
   };
 }

@@ -6,6 +6,8 @@
  * @module
  */
 import type { JsonValue } from "../base/json.ts";
+import { MAX_GROUPS } from "../base/session.ts";
+import type { KeyBinding } from "../base/session.ts";
 
 /** `token_type`, checked strictly: a refresh token is never an access token. */
 export type TokenType = "access" | "refresh";
@@ -19,9 +21,16 @@ export interface VerifiedToken {
   readonly sid: string;
   readonly jti: string;
   readonly issuedAtSeconds: number;
+  /** When it ends: its `exp`, or earlier where tokens are to live shorter today. */
   readonly expiresAtSeconds: number;
+  /** `exp` as it was signed, in seconds: a revocation has to outlive it. */
+  readonly exp: number;
   /** Birth of the session, from the head of its UUIDv7 `sid`. */
   readonly sessionCreatedAtMs: number;
+  /** Names of the groups that its session is in; its subject's is always among them. */
+  readonly groups: readonly string[];
+  /** The key that its holder has to prove; `null`: none. */
+  readonly bound: KeyBinding | null;
   /** Space-separated scope tokens (RFC 8693 §4.2), or the empty string. */
   readonly scope: string;
   /** The whole payload. */
@@ -43,7 +52,12 @@ export interface ClaimRules {
   readonly issuer: string;
   readonly audience: string;
   readonly clockToleranceSeconds: number;
+  /** An access token is accepted for so long after its `iat`, whatever its `exp` says. */
+  readonly accessTtlSeconds: number;
 }
+
+/** The private claim that holds {@link VerifiedToken.groups} in access tokens. */
+export const GROUPS_CLAIM = "grp";
 
 /** Checks everything but the expiry of a payload whose signature is good. */
 export function checkClaims(
@@ -73,8 +87,11 @@ export function checkClaims(
     sid,
     jti,
     issuedAtSeconds: iat,
-    expiresAtSeconds: exp,
+    expiresAtSeconds: expected === "access" ? Math.min(exp, iat + rules.accessTtlSeconds) : exp,
+    exp,
     sessionCreatedAtMs,
+    groups: groupsIn(payload),
+    bound: boundIn(payload),
     scope: typeof scope === "string" ? scope : "",
     claims: payload,
   };
@@ -95,6 +112,21 @@ export function sessionBirthMs(sid: string): number | null {
     return null;
   }
   return Number.parseInt(sid.slice(0, 8) + sid.slice(9, 13), 16);
+}
+
+/** None where the token is older than groups, or does not carry them. */
+function groupsIn(payload: Readonly<Record<string, JsonValue>>): readonly string[] {
+  const groups = payload[GROUPS_CLAIM];
+  if (!Array.isArray(groups) || groups.length > MAX_GROUPS) return [];
+  return groups.every(isText) ? groups : [];
+}
+
+/** RFC 7800 §3.1, with a member of our own that says how the key is proved. */
+function boundIn(payload: Readonly<Record<string, JsonValue>>): KeyBinding | null {
+  const { cnf } = payload;
+  if (!isRecord(cnf)) return null;
+  const { jkt, by } = cnf;
+  return isText(jkt) && (by === "dpop" || by === "dbsc" || by === "script") ? { jkt, by } : null;
 }
 
 function isRecord(value: unknown): value is Record<string, JsonValue> {

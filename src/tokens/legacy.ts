@@ -9,7 +9,7 @@
 import type { JsonValue } from "../base/json.ts";
 import type { JsonPointer } from "../base/json_pointer.ts";
 import { compileClaims, toSubject } from "./claim_map.ts";
-import type { ClaimRules, TokenFailure, TokenType, VerifiedToken } from "./claims.ts";
+import type { TokenFailure, TokenType, VerifiedToken } from "./claims.ts";
 import { KeyRingError } from "./key_ring.ts";
 
 /** What the tokens from before look like: SimpleJWT's settings of the same names. */
@@ -104,22 +104,37 @@ export type CheckLegacyClaims = (
   nowMs: number,
 ) => Promise<VerifiedToken | TokenFailure>;
 
+/** Settings that bound the life of old tokens. */
+export interface LegacyRules {
+  readonly clockToleranceSeconds: number;
+  readonly accessTtlSeconds: number;
+  readonly refreshTtlSeconds: number;
+  readonly sessionMaxAgeSeconds: number;
+}
+
 /** Prepares {@link CheckLegacyClaims}. */
 export function createLegacyCheck(
   config: LegacyConfig,
-  rules: Pick<ClaimRules, "clockToleranceSeconds">,
+  rules: LegacyRules,
 ): CheckLegacyClaims {
+  // How long Django let its tokens live is not known here; revocations have to outlive them.
+  const longestSeconds = {
+    access: Math.max(rules.accessTtlSeconds, rules.refreshTtlSeconds),
+    refresh: rules.sessionMaxAgeSeconds,
+  };
   const readClaims = compileClaims(config.claims);
 
   return async function checkLegacyClaims(payload, expected, nowMs) {
-    const { jti, iat, exp, token_type: type, iss, aud } = payload;
+    const { jti, iat, exp, nbf, token_type: type, iss, aud } = payload;
     if (type !== expected) return "wrong_type";
     if (config.issuer !== null && iss !== config.issuer) return "bad_claims";
     if (config.audience !== null && aud !== config.audience) return "bad_claims";
     const subject = toSubject(payload[config.userIdClaim]);
     if (subject === null || typeof jti !== "string" || jti === "") return "bad_claims";
     if (!isTime(iat) || !isTime(exp)) return "bad_claims";
-    if (iat > nowMs / 1000 + rules.clockToleranceSeconds) return "not_yet_valid";
+    const latestSeconds = nowMs / 1000 + rules.clockToleranceSeconds;
+    if (iat > latestSeconds) return "not_yet_valid";
+    if (nbf !== undefined && (!isTime(nbf) || nbf > latestSeconds)) return "not_yet_valid";
     const claims = readClaims(payload);
     const { scope } = claims;
     const sessionCreatedAtMs = Math.floor(iat) * 1000;
@@ -130,8 +145,11 @@ export function createLegacyCheck(
       sid: await sessionOf(jti, sessionCreatedAtMs),
       jti,
       issuedAtSeconds: iat,
-      expiresAtSeconds: exp,
+      expiresAtSeconds: Math.min(exp, iat + longestSeconds[expected]),
+      exp,
       sessionCreatedAtMs,
+      groups: [],
+      bound: null,
       scope: typeof scope === "string" ? scope : "",
       claims,
     };

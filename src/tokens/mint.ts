@@ -7,6 +7,7 @@
  */
 import { sign } from "hono/jwt";
 import type { SessionRecord, TokenGeneration } from "../base/session.ts";
+import { GROUPS_CLAIM } from "./claims.ts";
 import type { KeyRing } from "./key_ring.ts";
 import type { TokenOptions } from "./options.ts";
 
@@ -29,13 +30,11 @@ export function createPairMinter(keys: KeyRing, config: TokenOptions): MintPair 
   const { signKey, alg } = keys.signing;
 
   return async function mintPair(session, generation) {
-    const { issuedAtSeconds, refreshExpiresAtSeconds } = generation;
-    const accessExpiresAtSeconds = Math.min(
-      issuedAtSeconds + config.accessTtlSeconds,
-      refreshExpiresAtSeconds,
-    );
+    const { issuedAtSeconds, accessExpiresAtSeconds, refreshExpiresAtSeconds } = generation;
+    // A key that nobody proved to us is none.
+    const { cnf: _cnf, ...claims } = session.claims;
     const common = {
-      ...session.claims,
+      ...claims,
       ...(config.subjectClaim === null ? {} : { [config.subjectClaim]: session.subject }),
       iss: config.issuer,
       aud: config.audience,
@@ -49,6 +48,8 @@ export function createPairMinter(keys: KeyRing, config: TokenOptions): MintPair 
           ...common,
           jti: generation.accessJti,
           exp: accessExpiresAtSeconds,
+          [GROUPS_CLAIM]: session.groups,
+          ...(session.bound === null ? {} : { cnf: { ...session.bound } }),
           token_type: "access",
         },
         signKey,

@@ -23,6 +23,8 @@ export interface TokenOptions {
   readonly refreshTtlSeconds: number;
   /** No refresh token outlives its session's age. */
   readonly sessionMaxAgeSeconds: number;
+  /** Sessions that one subject may have; the oldest beyond it end. */
+  readonly maxSessions: number;
   /** In which a spent refresh token still answers, with its own one successor. */
   readonly rotationGraceMs: number;
   /** How far clocks of two machines may be apart. */

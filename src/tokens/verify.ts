@@ -10,6 +10,7 @@ import type { Clock } from "../base/clock.ts";
 import type { JsonValue } from "../base/json.ts";
 import { checkClaims, hasExpired } from "./claims.ts";
 import type { ClaimRules, TokenFailure, TokenType, VerifiedToken } from "./claims.ts";
+import { createGroupNames } from "./groups.ts";
 import type { KeyRing, RingKey } from "./key_ring.ts";
 import type { CheckLegacyClaims, LegacyKey } from "./legacy.ts";
 
@@ -51,6 +52,7 @@ export function createTokenVerifier(options: {
   readonly legacy?: { readonly key: LegacyKey; readonly check: CheckLegacyClaims };
 }): TokenVerifier {
   const { keys, rules, clock, legacy } = options;
+  const nameGroup = createGroupNames(rules.issuer);
   const verified = new QuickLRU<string, VerifiedToken>({ maxSize: options.cacheSize ?? 20_000 });
   // All tokens of one key have the same header, so it is decoded once.
   const keyByHeader = new QuickLRU<string, RingKey>({ maxSize: 64 });
@@ -96,9 +98,12 @@ export function createTokenVerifier(options: {
     } catch {
       return "bad_signature";
     }
-    return legacy !== undefined && key === legacy.key
+    const result = legacy !== undefined && key === legacy.key
       ? await legacy.check(payload as Readonly<Record<string, JsonValue>>, expected, clock())
       : checkClaims(payload, expected, rules, clock());
+    if (typeof result === "string" || result.groups.length > 0) return result;
+    // A refresh token, or one that is older than groups: its subject's at least is known.
+    return { ...result, groups: [await nameGroup("subject", result.subject)] };
   }
 
   async function verifyNew(

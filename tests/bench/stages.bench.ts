@@ -18,7 +18,7 @@ import { forwardingHeaders } from "../../src/proxy/forwarding.ts";
 import { createRequestHeaderFilter } from "../../src/proxy/request_filter.ts";
 import { createWatch } from "../../src/proxy/watch.ts";
 import { createRevocationView } from "../../src/sessions/revocation_view.ts";
-import { createMemoryStore } from "../../src/store/memory.ts";
+import { createMemoryStore } from "../../src/store/memory/store.ts";
 import type { VerifiedToken } from "../../src/tokens/claims.ts";
 import { importKeyRing } from "../../src/tokens/key_ring.ts";
 import { createTokenScanner } from "../../src/tokens/scan.ts";
@@ -26,7 +26,12 @@ import { createTokenVerifier } from "../../src/tokens/verify.ts";
 import { keySet, mintTokens, ORIGIN } from "./tokens.ts";
 import type { Algorithm } from "./tokens.ts";
 
-const rules = { issuer: ORIGIN, audience: ORIGIN, clockToleranceSeconds: 5 };
+const rules = {
+  issuer: ORIGIN,
+  audience: ORIGIN,
+  clockToleranceSeconds: 5,
+  accessTtlSeconds: 86_400,
+};
 const keys = await keySet("ES256");
 const ring = await importKeyRing(keys);
 const [access = ""] = await mintTokens(keys, 1);

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { createUpstreamIdentity } from "../../src/identity/upstream.ts";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 import { BrowserClient } from "../support/browser_client.ts";
 import { freePort, startDjango, USERS } from "../support/django.ts";
 import type { Django } from "../support/django.ts";

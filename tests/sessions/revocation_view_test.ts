@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { createRevocationView } from "../../src/sessions/revocation_view.ts";
-import { createMemoryStore } from "../../src/store/memory.ts";
+import { createMemoryStore } from "../../src/store/memory/store.ts";
 import type { SessionStore } from "../../src/store/port.ts";
-import type { VerifiedToken } from "../../src/tokens/claims.ts";
 import { createTestClock } from "../support/clock.ts";
 
 function stage(options: { isolatesRequests?: boolean } = {}) {
@@ -43,8 +42,7 @@ function stage(options: { isolatesRequests?: boolean } = {}) {
   };
 }
 
-const token = (sid: string) =>
-  ({ sid, jti: `jti-${sid}`, subject: "ada", sessionCreatedAtMs: 1 }) as VerifiedToken;
+const token = (sid: string) => ({ sid, jti: `jti-${sid}`, groups: ["ada"], sessionCreatedAtMs: 1 });
 
 Deno.test("the first request waits, later ones do not, and one poll runs at a time", async () => {
   const { ask, settle, clock, polls, most } = stage();
@@ -96,11 +94,11 @@ Deno.test("guarantee 5: a store that is away is borne until the bound, and not a
 
 Deno.test("what was revoked is remembered through a store that forgets", async () => {
   const { ask, clock, inner, view } = stage();
-  await inner.revokeSession({ sid: "s", subject: "ada", denyForMs: 60_000, mustExist: false });
+  await inner.revokeSession({ sid: "s", denyForMs: 60_000, mustExist: false });
   await ask();
   assert.equal(view.isRevoked(token("s")), true);
-  view.apply({ kind: "subject", subject: "ada", notAfterMs: 5, untilMs: clock() + 60_000 });
-  assert.equal(view.isRevoked(token("other")), true, "a subject's mark covers older sessions");
+  view.apply({ kind: "group", group: "ada", notAfterMs: 5, untilMs: clock() + 60_000 });
+  assert.equal(view.isRevoked(token("other")), true, "a group's mark covers older sessions");
   assert.equal(view.isRevoked({ ...token("young"), sessionCreatedAtMs: 6 }), false);
 });
 

@@ -1,4 +1,4 @@
-import { createMemoryStore } from "../../src/store/memory.ts";
+import { createMemoryStore } from "../../src/store/memory/store.ts";
 import { createTestClock } from "../support/clock.ts";
 import { describeStore, type StoreHarness } from "./contract.ts";
 import { checkModel } from "./model.ts";

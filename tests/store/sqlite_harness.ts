@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import type { SessionStore } from "../../src/store/port.ts";
-import { openSqliteStore } from "../../src/store/sqlite.ts";
+import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 import { createTestClock } from "../support/clock.ts";
 import type { StoreHarness } from "./contract.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describeStore } from "./contract.ts";
-import { newSession } from "./fixtures.ts";
+import { LIMITS, newSession } from "./fixtures.ts";
 import { checkModel } from "./model.ts";
 import { createSqliteHarness } from "./sqlite_harness.ts";
 
@@ -16,7 +16,7 @@ Deno.test("sqlite store: operations that go to the disk together fail and succee
   // Something that can not be written, in the middle of what can.
   const outcomes = await Promise.allSettled(
     sessions.map((session, index) =>
-      store.open(index === 2 ? { ...session, claims: { broken: 1n as never } } : session)
+      store.open(index === 2 ? { ...session, claims: { broken: 1n as never } } : session, LIMITS)
     ),
   );
   assert.deepEqual(outcomes.map(({ status }) => status), [

@@ -5,8 +5,8 @@
  */
 import type { Redis } from "ioredis";
 import type { SessionStore } from "../../src/store/port.ts";
-import { createUpstashStore } from "../../src/store/upstash.ts";
-import type { UpstashOptions } from "../../src/store/upstash.ts";
+import { createUpstashStore } from "../../src/store/upstash/store.ts";
+import type { UpstashOptions } from "../../src/store/upstash/store.ts";
 import { createTestClock } from "../support/clock.ts";
 import { startRedis } from "../support/redis.ts";
 import type { RedisServer } from "../support/redis.ts";

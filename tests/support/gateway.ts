@@ -13,7 +13,7 @@ import { createBackground } from "../../src/runtime/deno/background.ts";
 import { connectionOf } from "../../src/runtime/deno/serve.ts";
 import { createDenoTransport } from "../../src/runtime/deno/transport.ts";
 import type { UpstreamPem } from "../../src/runtime/deno/transport.ts";
-import { createMemoryStore } from "../../src/store/memory.ts";
+import { createMemoryStore } from "../../src/store/memory/store.ts";
 import type { SessionStore } from "../../src/store/port.ts";
 import type { AuditEvent, EventContext } from "../../src/telemetry/events.ts";
 import { generateKeySet, importKeyRing } from "../../src/tokens/key_ring.ts";

@@ -1,7 +1,7 @@
 import { sign } from "hono/jwt";
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/config/load.ts";
-import type { NewSession } from "../../src/store/port.ts";
+import { recordOf } from "../../src/store/rules.ts";
 import { importKeyRing, KeyRingError } from "../../src/tokens/key_ring.ts";
 import { createPairMinter } from "../../src/tokens/mint.ts";
 import { createTokenVerifier } from "../../src/tokens/verify.ts";
@@ -17,13 +17,11 @@ const { tokens: RULES } = parseConfig({
   routes: [{ path: "/*", upstream: "app" }],
 }, "dev");
 
-const record = (session: NewSession) => ({ ...session, lastSeenAtMs: session.createdAtMs });
-
 async function stage(algorithm: Algorithm = "EdDSA") {
   const clock = createTestClock();
   const json = await keySet(algorithm);
   const keys = await importKeyRing(json);
-  const session = record(newSession(clock));
+  const session = recordOf(newSession(clock));
   const verifier = createTokenVerifier({ keys, rules: RULES, clock });
   const mint = createPairMinter(keys, RULES);
   return { clock, json, keys, session, verifier, mint };

@@ -38,6 +38,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
       accessTtlSeconds: seconds(file.tokens.accessTtl),
       refreshTtlSeconds: seconds(file.tokens.refreshTtl),
       sessionMaxAgeSeconds: seconds(file.tokens.sessionMaxAge),
+      maxSessions: file.tokens.maxSessions,
       rotationGraceMs: durationMs(file.tokens.rotationGrace),
       clockToleranceSeconds: seconds(file.tokens.clockTolerance),
       subjectClaim: file.tokens.subjectClaim ?? null,

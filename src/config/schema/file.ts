@@ -41,6 +41,8 @@ export const configSchema = z.strictObject({
     accessTtl: duration("30m", { min: "1s", max: "1d" }),
     refreshTtl: duration("30d", { min: "1s", max: "400d" }),
     sessionMaxAge: duration("90d", { min: "1s", max: "3650d" }),
+    maxSessions: z.int().min(1).max(100_000).default(100)
+      .describe("Sessions that one subject may have; the oldest beyond it end."),
     rotationGrace: duration("10s", { min: "0s", max: "5m" }),
     clockTolerance: duration("5s", { min: "0s", max: "5m" }),
     subjectClaim: claimName.exactOptional(),

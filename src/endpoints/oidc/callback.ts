@@ -125,7 +125,7 @@ async function signIn(call: Callback, flow: Flow, proof: OidcProof): Promise<Res
   if (outcome.kind === "refused") {
     return say(call, flow.returnTo, reasonOfRefusal(outcome.code), outcome.code);
   }
-  const { subject, claims } = outcome.admitted;
+  const { subject } = outcome.admitted;
   try {
     const before = await callerOf(call);
     const isStepUp = flow.maxAgeSeconds !== null || flow.acrValues.length > 0;
@@ -134,7 +134,7 @@ async function signIn(call: Callback, flow: Flow, proof: OidcProof): Promise<Res
       return sendTo(flow.returnTo, [...setCookies, ...before.setCookies]);
     }
     const device = { userAgent: c.req.header("user-agent") ?? "", ip: around.client.address };
-    const signedIn = await sessions.open(subject, claims, device);
+    const signedIn = await sessions.open(outcome.admitted, { device });
     const { sid } = signedIn.session;
     const cookies = await toCookies(signedIn).catch(async (error) => {
       await sessions.discard(signedIn.session);
@@ -143,7 +143,7 @@ async function signIn(call: Callback, flow: Flow, proof: OidcProof): Promise<Res
     around.emit({ event: "sign_in", subject, sid });
     // A new session always (no fixation), and the one that was here before is over.
     if (before !== null) {
-      await sessions.end(before.token);
+      await sessions.endOf(before.token);
       around.emit({
         event: "session_revoked",
         subject: before.token.subject,

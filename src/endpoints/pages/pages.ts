@@ -253,7 +253,7 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
     if (token === null) return redirect(loginLocation(loginPath, accountPath, expired), setCookies);
     const [csrfToken, list] = await Promise.all([
       csrf.issue(token.sid),
-      sessions.list(token.subject),
+      sessions.listOwn(token.subject),
     ]);
     return await page(c, 200, setCookies, (look) =>
       accountPage({
@@ -302,14 +302,14 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
   });
 
   accountForm("/account/sign-out", async (c, token) => {
-    await sessions.end(token);
+    await sessions.endOf(token);
     const { subject, sid } = token;
     c.get("around").emit({ event: "session_revoked", subject, sid });
     return "leave";
   });
 
   accountForm("/account/sign-out-everywhere", async (c, { subject }) => {
-    await sessions.endAll(subject);
+    await sessions.end({ subject });
     c.get("around").emit({ event: "subject_revoked", subject });
     return "leave";
   });

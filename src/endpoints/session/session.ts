@@ -148,7 +148,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     const who = await signingOut(c);
     if ("problem" in who) return refuse(c, who.problem);
     if (who.token !== null) {
-      await sessions.end(who.token);
+      await sessions.endOf(who.token);
       const { subject, sid } = who.token;
       c.get("around").emit({ event: "session_revoked", subject, sid });
     }
@@ -160,7 +160,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     // Ending other devices' sessions takes a session that still stands.
     const who = await caller(c);
     if ("problem" in who) return refuse(c, who.problem);
-    await sessions.endAll(who.token.subject);
+    await sessions.end({ subject: who.token.subject });
     c.get("around").emit({ event: "subject_revoked", subject: who.token.subject });
     return signedOut(c);
   });
@@ -188,7 +188,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     const who = await caller(c);
     if ("problem" in who) return fail(c, who.problem);
     const { token } = who;
-    const records = await sessions.list(token.subject);
+    const records = await sessions.listOwn(token.subject);
     return withCookies(
       c.json({
         sessions: records.map((session) => ({

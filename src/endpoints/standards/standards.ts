@@ -55,7 +55,7 @@ export function tokenStandards(parts: StandardsParts): Hono<GatewayEnv> {
     if (typeof token !== "string") {
       const { subject, sid, jti } = token;
       if (token.type === "refresh") {
-        await sessions.end(token);
+        await sessions.endOf(token);
         c.get("around").emit({ event: "session_revoked", subject, sid });
       } else {
         await sessions.endToken(token);

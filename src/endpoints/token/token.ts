@@ -136,7 +136,7 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
     if (typeof token === "string") return await refreshFailure(token, refresh);
     if (await isSpent(token, c)) return notValid(BLACKLISTED);
     // A blacklisted refresh token is a sign-out: the whole session ends with it.
-    await sessions.end(token);
+    await sessions.endOf(token);
     const { subject, sid } = token;
     c.get("around").emit({ event: "session_revoked", subject, sid });
     return drfResponse(200, {});

@@ -8,10 +8,10 @@ import { DEFAULT_PORT } from "../../base/environment.ts";
 import type { Environment, Mode } from "../../base/environment.ts";
 import type { StoreConfig } from "../../config/config.ts";
 import { ConfigError } from "../../config/problems.ts";
-import { createMemoryStore } from "../../store/memory.ts";
+import { createMemoryStore } from "../../store/memory/store.ts";
 import type { SessionStore } from "../../store/port.ts";
-import { openSqliteStore } from "../../store/sqlite.ts";
-import { createUpstashStore } from "../../store/upstash.ts";
+import { openSqliteStore } from "../../store/sqlite/store.ts";
+import { createUpstashStore } from "../../store/upstash/store.ts";
 import { generateKeySet } from "../../tokens/key_ring.ts";
 
 export function portFrom(env: Environment): number {

@@ -18,7 +18,7 @@ import { problemResponse } from "../../http/problem.ts";
 import { createIdentitySource } from "../../identity/source.ts";
 import { workerWebSocket } from "../../proxy/worker_web_socket.ts";
 import type { SessionStore } from "../../store/port.ts";
-import { createUpstashStore } from "../../store/upstash.ts";
+import { createUpstashStore } from "../../store/upstash/store.ts";
 import { createEventLog } from "../../telemetry/log.ts";
 import { importKeyRing } from "../../tokens/key_ring.ts";
 import { importLegacyKey } from "../../tokens/legacy.ts";

@@ -1,0 +1,97 @@
+/**
+ * The end of sessions and tokens: everything that ends one comes through here,
+ * so that it holds on this instance at once.
+ *
+ * @module
+ */
+import { EVERYBODY } from "../store/port.ts";
+import type { Revocation } from "../store/port.ts";
+import type { VerifiedToken } from "../tokens/claims.ts";
+import type { PreparedParts } from "./parts.ts";
+
+/** What is to end. */
+export type Ending =
+  | { readonly sid: string }
+  /** All sessions that a subject has now. */
+  | { readonly subject: string }
+  /** All sessions that are in a group now, by the name that `Sessions.nameGroup` gives. */
+  | { readonly group: string }
+  /** One token. */
+  | { readonly jti: string }
+  /** Everybody's sessions that were opened at or before this time (epoch milliseconds). */
+  | { readonly issuedBeforeMs: number };
+
+/** Ends sessions and tokens. Every method may throw `StoreUnavailableError`. */
+export interface SessionEnding {
+  /** `false`: there is no such session, or it had ended before. */
+  end(ending: Ending): Promise<boolean>;
+  /** Ends the session of a token that was verified, though its record may be gone. */
+  endOf(token: VerifiedToken): Promise<void>;
+  /** Ends one of the subject's own sessions; `false` when there is no such session. */
+  endOwn(subject: string, sid: string): Promise<boolean>;
+  /** Ends a single token. */
+  endToken(token: Pick<VerifiedToken, "jti" | "exp">): Promise<void>;
+}
+
+/** Prepares {@link SessionEnding}. */
+export function createSessionEnding(parts: PreparedParts): SessionEnding {
+  const { store, view, clock, config, denyForMs, rememberForMs, nameGroup } = parts;
+
+  async function endSession(
+    sid: string,
+    { subject, mustExist }: { readonly subject?: string; readonly mustExist: boolean },
+  ): Promise<boolean> {
+    const outcome = await store.revokeSession({
+      sid,
+      denyForMs,
+      mustExist,
+      ...(subject === undefined ? {} : { subject }),
+    });
+    if (outcome.kind === "not_found") return false;
+    view.apply({ kind: "session", sid, untilMs: outcome.untilMs });
+    return outcome.kind === "revoked";
+  }
+
+  async function endGroup(group: string, notAfterMs?: number): Promise<boolean> {
+    view.apply(
+      await store.revokeGroup({
+        group,
+        denyForMs,
+        rememberForMs,
+        ...(notAfterMs === undefined ? {} : { notAfterMs }),
+      }),
+    );
+    return true;
+  }
+
+  async function endJti(jti: string, untilMs: number): Promise<boolean> {
+    await store.revokeToken({ jti, untilMs });
+    const revocation: Revocation = { kind: "token", jti, untilMs };
+    view.apply(revocation);
+    return true;
+  }
+
+  async function endToken({ jti, exp }: Pick<VerifiedToken, "jti" | "exp">): Promise<void> {
+    await endJti(jti, (exp + 2 * config.clockToleranceSeconds + 1) * 1000);
+  }
+
+  return {
+    async end(ending) {
+      if ("sid" in ending) return await endSession(ending.sid, { mustExist: true });
+      if ("group" in ending) return await endGroup(ending.group);
+      if ("subject" in ending) return await endGroup(await nameGroup("subject", ending.subject));
+      if ("issuedBeforeMs" in ending) return await endGroup(EVERYBODY, ending.issuedBeforeMs);
+      // When it ends by itself is not known: no token lives longer than this.
+      return await endJti(ending.jti, clock() + rememberForMs);
+    },
+
+    async endOf(token) {
+      // Nothing but its `jti` keeps a token from before Postern from being adopted.
+      if (token.isLegacy) await endToken(token);
+      await endSession(token.sid, { subject: token.subject, mustExist: false });
+    },
+
+    endOwn: (subject, sid) => endSession(sid, { subject, mustExist: true }),
+    endToken,
+  };
+}

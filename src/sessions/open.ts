@@ -1,0 +1,79 @@
+/**
+ * The beginning of a session.
+ *
+ * @module
+ */
+import { v7 } from "uuid";
+import type { SubjectClaims } from "../base/json.ts";
+import type { Presenter } from "../base/presenter.ts";
+import { MAX_GROUPS } from "../base/session.ts";
+import type { KeyBinding, SessionRecord } from "../base/session.ts";
+import type { TokenPair } from "../tokens/mint.ts";
+import { keptOf, nextGeneration } from "./parts.ts";
+import type { PreparedParts } from "./parts.ts";
+
+/** A session together with the pair that was just minted for it. */
+export interface SignedIn {
+  readonly session: SessionRecord;
+  readonly pair: TokenPair;
+}
+
+/** Somebody whose identity was proved, and who may come in. */
+export interface Admitted {
+  readonly subject: string;
+  readonly claims: SubjectClaims;
+  /** Names of further groups, made by `Sessions.nameGroup`; the subject's is added here. */
+  readonly groups?: readonly string[];
+  /** A provider's refresh token, sealed. */
+  readonly sealed?: string | null;
+  readonly bound?: KeyBinding | null;
+}
+
+/** Opens a session. May throw `StoreUnavailableError`. */
+export type OpenSession = (
+  admitted: Admitted,
+  presenter: Pick<Presenter, "device">,
+) => Promise<SignedIn>;
+
+/** Prepares {@link OpenSession}. */
+export function createOpenSession(parts: PreparedParts): OpenSession {
+  const { store, view, mintPair, clock, config, denyForMs, nameGroup } = parts;
+
+  return async function openSession(admitted, { device }) {
+    const { subject, claims } = admitted;
+    const own = await nameGroup("subject", subject);
+    const groups = [own, ...(admitted.groups ?? []).filter((group) => group !== own)];
+    if (groups.length > MAX_GROUPS) throw new TypeError("a session belongs to too many groups");
+    let createdAtMs = clock();
+    for (;;) {
+      const capSeconds = Math.floor(clock() / 1000) + config.sessionMaxAgeSeconds;
+      const session = {
+        sid: v7({ msecs: createdAtMs }),
+        subject,
+        claims,
+        createdAtMs,
+        capSeconds,
+        ...keptOf(device),
+        groups,
+        bound: admitted.bound ?? null,
+        sealed: admitted.sealed ?? null,
+        current: nextGeneration(parts, capSeconds),
+      };
+      const record = {
+        ...session,
+        lastSeenAtMs: createdAtMs,
+        latestExp: session.current.accessExpiresAtSeconds,
+      };
+      // Minted before the session is recorded: what can not be minted leaves no trace.
+      const pair = await mintPair(record, session.current);
+      const { maxSessions } = config;
+      const outcome = await store.open(session, { maxSessions, denyForMs });
+      if (outcome.kind === "opened") {
+        for (const ended of outcome.ended) view.apply(ended);
+        return { session: record, pair };
+      }
+      // "Sign out everywhere" in this very millisecond, or by a clock that runs ahead of ours.
+      createdAtMs = outcome.notAfterMs + 1;
+    }
+  };
+}

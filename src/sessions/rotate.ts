@@ -1,0 +1,83 @@
+/**
+ * The middle of a session: a refresh token is exchanged for a new pair.
+ *
+ * @module
+ */
+import type { Presenter } from "../base/presenter.ts";
+import type { TokenFailure } from "../tokens/claims.ts";
+import type { Adopt } from "./adopt.ts";
+import type { SessionEnding } from "./end.ts";
+import type { SignedIn } from "./open.ts";
+import { nextGeneration } from "./parts.ts";
+import type { PreparedParts } from "./parts.ts";
+
+/** What became of a refresh token. */
+export type RefreshOutcome =
+  | { readonly kind: "refreshed"; readonly replayed: boolean; readonly signedIn: SignedIn }
+  | { readonly kind: "invalid"; readonly failure: TokenFailure }
+  | { readonly kind: "expired" }
+  | { readonly kind: "reused"; readonly subject: string; readonly sid: string }
+  | { readonly kind: "revoked"; readonly sid: string }
+  /** The backend does not know the subject any more (`identity.recheck`): the session is revoked. */
+  | { readonly kind: "refused"; readonly subject: string; readonly sid: string }
+  /** The backend could not be asked; nothing has happened, and the token is good for another try. */
+  | { readonly kind: "unavailable"; readonly reason: string };
+
+/** Exchanges a refresh token for a new pair. May throw `StoreUnavailableError`. */
+export type Refresh = (refreshToken: string, presenter: Presenter) => Promise<RefreshOutcome>;
+
+/** Prepares {@link Refresh}. */
+export function createRefresh(
+  parts: PreparedParts,
+  { adopt, ending }: { readonly adopt: Adopt; readonly ending: SessionEnding },
+): Refresh {
+  const { store, view, verifier, mintPair, config, recheck, denyForMs } = parts;
+
+  return async function refresh(refreshToken, presenter) {
+    const token = await verifier.verify(refreshToken, "refresh");
+    if (typeof token === "string") {
+      return token === "expired" ? { kind: "expired" } : { kind: "invalid", failure: token };
+    }
+    const { sid, subject } = token;
+    if (token.isLegacy) {
+      const refused = await adopt(refreshToken, token, presenter);
+      if (refused !== null) return refused;
+    }
+    const checked = await recheck?.(subject, presenter);
+    if (checked?.kind === "unavailable") return checked;
+    if (checked?.kind === "refused") {
+      await ending.endOf({ ...token, isLegacy: false });
+      return { kind: "refused", subject, sid };
+    }
+    const claims = checked?.claims ?? null;
+    const outcome = await store.rotate({
+      sid,
+      subject,
+      presentedJti: token.jti,
+      next: nextGeneration(parts),
+      graceMs: config.rotationGraceMs,
+      denyForMs,
+      groups: token.groups,
+      ...(claims === null ? {} : { claims }),
+    });
+    switch (outcome.kind) {
+      case "rotated":
+      case "replayed": {
+        const { session, generation } = outcome;
+        const pair = await mintPair(session, generation);
+        return {
+          kind: "refreshed",
+          replayed: outcome.kind === "replayed",
+          signedIn: { session, pair },
+        };
+      }
+      case "reused":
+        view.apply({ kind: "session", sid, untilMs: outcome.untilMs });
+        return { kind: "reused", subject, sid };
+      case "revoked":
+        return { kind: "revoked", sid };
+      case "unknown":
+        return token.isLegacy ? { kind: "revoked", sid } : { kind: "expired" };
+    }
+  };
+}
