@@ -595,7 +595,7 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
         names.push(String.fromCharCode(code) + name, name + String.fromCharCode(code));
       }
     }
-    const together = 80;
+    const together = 60;
     for (let at = 0; at < names.length; at += together) {
       const cookies = names.slice(at, at + together).map((each) => `${each}=${access}`);
       const answer = await rawGet(gateway.port, "/private", [`Cookie: ${cookies.join("; ")}`]);
