@@ -520,7 +520,8 @@ for (const { plan, name, expected, spoiling = {}, settings = {}, run = signIn } 
       const found = await run({ evil, gateway });
       rows.push(`${found.padEnd(7)} ${name.padEnd(64)} ${plan}`);
       assert.equal(found, expected);
-      const sessions = await gateway.store.listSessions("ada");
+      const query = { subject: "ada", after: null, limit: 10 };
+      const { sessions } = await gateway.store.listSessions(query);
       assert.equal(sessions.length > 0, expected === "accept");
     } finally {
       await gateway.stop();
