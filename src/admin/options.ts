@@ -15,6 +15,32 @@ export interface AdminOptions {
   readonly listen: AdminListen;
 }
 
+/** How long stopping takes, in milliseconds. */
+export interface StopOptions {
+  /** Between the end of readiness and the end of new requests. */
+  readonly delayMs: number;
+  /** For requests under way. */
+  readonly graceMs: number;
+}
+
+/** Reads `host:port`, `unix:path` or `off`; `null`: it is none of them. */
+export function parseListen(text: string): AdminListen | null {
+  if (text === "off") return { kind: "off" };
+  if (text.startsWith("unix:")) {
+    const path = text.slice("unix:".length);
+    return path === "" ? null : { kind: "unix", path };
+  }
+  const [, hostname = "", digits = ""] = /^(\[[0-9a-f:.]+\]|[\w.-]+):(\d{1,5})$/i.exec(text) ?? [];
+  const port = Number(digits);
+  if (hostname === "" || port < 1 || port > 65535) return null;
+  return { kind: "tcp", hostname, port };
+}
+
+/** Whether a text is one that {@link parseListen} reads. */
+export function isListen(text: string): boolean {
+  return parseListen(text) !== null;
+}
+
 /** Whether only this machine can connect, so that no token is asked for. */
 export function isLocal(listen: AdminListen): boolean {
   return listen.kind === "unix" ||

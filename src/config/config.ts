@@ -5,6 +5,7 @@
  * @module
  */
 import type { LimitsConfig } from "../access/limits.ts";
+import type { AdminOptions, StopOptions } from "../admin/options.ts";
 import type { SimpleJwtVersion } from "../access/simplejwt_words.ts";
 import type { PagesConfig } from "../endpoints/pages/options.ts";
 import type { IdentityOptions } from "../identity/options.ts";
@@ -90,6 +91,8 @@ export interface GatewayConfig {
   readonly longLived: { readonly leewayMs: number };
   readonly throttle: ThrottleOptions;
   readonly limits: LimitsConfig;
+  readonly admin: AdminOptions;
+  readonly stop: StopOptions;
   readonly upstreams: ReadonlyMap<string, UpstreamConfig>;
   readonly routes: readonly RouteConfig[];
 }

@@ -24,12 +24,34 @@ import type { Secrets } from "./secrets.ts";
  *
  * @throws {ConfigError} naming every mistake.
  */
-export async function loadConfig(options: {
+export async function loadConfig(options: LoadOptions): Promise<GatewayConfig> {
+  return await configOf(await readConfigValue(options), options);
+}
+
+/**
+ * Checks a configuration that was read, and reads the secrets that it points to.
+ *
+ * @throws {ConfigError} naming every mistake.
+ */
+export async function configOf(value: unknown, options: LoadOptions): Promise<GatewayConfig> {
+  const file = checked(value, options.mode);
+  return resolveConfig(file, await readSecrets(file, options));
+}
+
+/** Where the configuration comes from. */
+export interface LoadOptions {
   readonly env: Environment;
   readonly mode: Mode;
   /** Resolves with the file's text, or `null` when there is no such file. */
   readonly readTextFile: (path: string) => Promise<string | null>;
-}): Promise<GatewayConfig> {
+}
+
+/**
+ * The configuration as it is written, not yet checked.
+ *
+ * @throws {ConfigError} when there is none, or it is not JSON.
+ */
+export async function readConfigValue(options: LoadOptions): Promise<unknown> {
   const { env, mode } = options;
   const setting = env["POSTERN_CONFIG"]?.trim();
   const source = setting === undefined || setting === "" ? "postern.json" : setting;
@@ -37,22 +59,27 @@ export async function loadConfig(options: {
   const text = inline ? source : await options.readTextFile(source);
   if (text === null) {
     if (mode === "dev" && (setting === undefined || setting === "")) {
-      return parseConfig(demoConfigFile(env), mode);
+      return demoConfigFile(env);
     }
     throw new ConfigError([
       `POSTERN_CONFIG: there is no file "${source}"; put the path of a postern.json there, or its JSON`,
     ]);
   }
-  const where = inline ? "POSTERN_CONFIG" : source;
-  let value: unknown;
+  return parseJson(text, inline ? "POSTERN_CONFIG" : source);
+}
+
+/**
+ * Reads JSON that somebody wrote.
+ *
+ * @throws {ConfigError} with the place where it stops being JSON.
+ */
+export function parseJson(text: string, where: string): unknown {
   try {
     // Some editors put a byte order mark in front.
-    value = JSON.parse(text.replace(/^\ufeff/, ""));
+    return JSON.parse(text.replace(/^\ufeff/, ""));
   } catch (error) {
     throw new ConfigError([`${where}: not valid JSON: ${(error as SyntaxError).message}`]);
   }
-  const file = checked(value, mode);
-  return resolveConfig(file, await readSecrets(file, options));
 }
 
 /**

@@ -4,42 +4,82 @@
  *
  * @module
  */
+import { VERSION } from "../base/version.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { createRevocationView } from "../sessions/revocation_view.ts";
 import type { RevocationView } from "../sessions/revocation_view.ts";
+import { type Activity, createActivity } from "../telemetry/activity.ts";
 import type { EventSink } from "../telemetry/events.ts";
-import { createMetrics } from "../telemetry/metrics.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
+import { createGatewayMetrics, type GatewayMetrics } from "../telemetry/metrics.ts";
+import { createRecentEvents, type RecentEvents } from "../telemetry/recent.ts";
+import { createSmallMeter } from "../telemetry/small_meter.ts";
+import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import type { CorePorts } from "./ports.ts";
+import { timedStore } from "./timed_store.ts";
+import { type WatchedKeys, watchKeys } from "./watched_keys.ts";
 
 /** The parts that every configuration shares. */
-export interface Core extends Pick<CorePorts, "store" | "keys" | "clock"> {
+export interface Core extends Pick<CorePorts, "store" | "clock">, WatchedKeys {
   /** Takes events, and counts them on the way to the log. */
   readonly events: EventSink;
-  readonly metrics: Metrics;
+  readonly metrics: GatewayMetrics;
+  readonly activity: Activity;
+  readonly recent: RecentEvents;
   readonly view: RevocationView;
+  readonly lifecycle: Lifecycle;
 }
 
 /** Builds the core. A change of `revocation` takes a restart. */
 export function createCore(
-  { store, keys, clock, events, isolatesRequests }: CorePorts,
+  { store, keys, clock, events: log, isolatesRequests, meter, runtime }: CorePorts,
   { revocation }: Pick<GatewayConfig, "revocation">,
 ): Core {
-  const metrics = createMetrics();
-  const counted: EventSink = (event, context) => {
-    if (event.event !== "request") metrics.event(event);
-    events(event, context);
+  const activity = createActivity(clock);
+  const recent = createRecentEvents(clock);
+  const made = createGatewayMetrics(meter ?? createSmallMeter(), {
+    version: VERSION,
+    runtime: runtime ?? "unknown",
+  });
+  const metrics: GatewayMetrics = {
+    ...made,
+    answered(request) {
+      made.answered(request);
+      activity.answered(request.status);
+    },
   };
+  const events: EventSink = (event, context) => {
+    metrics.event(event);
+    activity.event(event);
+    recent.sink(event, context);
+    log(event, context);
+  };
+  const timed = timedStore(store, metrics, revocation);
   const view = createRevocationView({
-    store,
+    store: timed,
     clock,
     ...revocation,
     isolatesRequests,
     onError: (error) =>
-      counted(
+      events(
         { event: "store_unavailable", reason: String(error) },
         { requestId: "-", clientAddress: "-" },
       ),
   });
-  return { store, keys, clock, events: counted, metrics, view };
+  metrics.watch({ view: () => ({ ageMs: view.ageMs(), entries: view.size() }) });
+  return {
+    store: timed,
+    ...watchKeys(keys, clock),
+    clock,
+    events,
+    metrics,
+    activity,
+    recent,
+    view,
+    lifecycle: createLifecycle(events),
+  };
+}
+
+/** The same core with other keys. */
+export function withKeys(core: Core, keys: CorePorts["keys"]): Core {
+  return { ...core, ...watchKeys(keys, core.clock) };
 }

@@ -5,7 +5,7 @@
  */
 import { Hono } from "hono";
 import { failure } from "../access/failure.ts";
-import { operations } from "../admin/alive.ts";
+import { alive } from "../admin/alive.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { oidcEndpoints } from "../endpoints/oidc/oidc.ts";
 import { pages } from "../endpoints/pages/pages.ts";
@@ -36,7 +36,7 @@ export function createEndpoints(parts: {
   readonly ports: GatewayPorts;
   readonly surroundings: (headers: HeaderReader, connection: ConnectionInfo) => Surroundings;
 }): Hono<GatewayEnv> {
-  const { core: { store, keys, view, metrics }, access, config, ports } = parts;
+  const { core: { store, keys, view }, access, config, ports } = parts;
   const { verifier, sessions } = access;
   const { origin, paths } = config;
   const [counterKey] = keys.hmacKeys;
@@ -89,7 +89,7 @@ export function createEndpoints(parts: {
   own.route("/", cookieTransport(browserParts));
   if (providers !== null) own.route("/", oidcEndpoints(providers));
   own.route("/", tokenStandards({ sessions, verifier }));
-  own.route("/", operations({ view, metrics }));
+  own.route("/", alive());
   own.all("*", (c) => fail(c, { code: "not_found" }));
   app.route(paths.auth, own);
   const version = config.compat ?? "5.5";

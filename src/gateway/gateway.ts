@@ -17,6 +17,7 @@ import { createHandle } from "../proxy/handle.ts";
 import { createOutgoingHeaders } from "../proxy/prepare.ts";
 import { createRequestHeaderFilter } from "../proxy/request_filter.ts";
 import { createLifelines } from "../sessions/lifeline.ts";
+import type { Sessions } from "../sessions/sessions.ts";
 import { createTokenScanner } from "../tokens/scan.ts";
 import { createAccess } from "./access.ts";
 import type { Core } from "./core.ts";
@@ -25,10 +26,19 @@ import type { GatewayPorts } from "./ports.ts";
 import { compileTable } from "./table.ts";
 import { assertPossible, identityHeaderNames } from "./upstreams.ts";
 
+/** What the admin listener asks of a gateway. */
+export interface GatewayInside {
+  readonly core: Core;
+  readonly config: GatewayConfig;
+  readonly sessions: Sessions;
+}
+
 /** A gateway for one configuration. */
 export interface Gateway {
   /** Answers one request. */
   readonly fetch: (request: Request, connection: ConnectionInfo) => Response | Promise<Response>;
+  /** What it is made of, for those who run it. */
+  readonly inside: GatewayInside;
   /** Ends what runs beside requests; those under way go on. */
   close(): void;
 }
@@ -81,6 +91,7 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
   app.all("*", (c) => handleProxied(c.req.raw, c.env));
   return {
     fetch: (request, connection) => app.fetch(request, connection),
+    inside: { core, config, sessions: access.sessions },
     close: () => ports.background?.close(),
   };
 }

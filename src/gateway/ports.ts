@@ -9,6 +9,7 @@ import type { IdentitySource } from "../identity/port.ts";
 import type { Transport } from "../proxy/forward.ts";
 import type { SessionStore } from "../store/port.ts";
 import type { EventSink } from "../telemetry/events.ts";
+import type { Meter } from "../telemetry/meter.ts";
 import type { KeyRing } from "../tokens/key_ring.ts";
 import type { LegacyKey } from "../tokens/legacy.ts";
 
@@ -20,6 +21,10 @@ export interface CorePorts {
   readonly events: EventSink;
   /** Whether no request may touch a timer or a promise of another (Workers). */
   readonly isolatesRequests: boolean;
+  /** What metrics are made with; a small one if absent. */
+  readonly meter?: Meter;
+  /** Name and version of the runtime. */
+  readonly runtime?: string;
 }
 
 /** What lives as long as one configuration. */

@@ -63,6 +63,7 @@ export function compileTable(
         value: {
           kind: "route",
           route: {
+            pattern: (route.host ?? "") + route.path,
             upstream,
             open: route.auth === "none",
             strict: route.revocation === "strict",

@@ -4,27 +4,45 @@
  * @module
  */
 import type { Inbound } from "../http/inbound.ts";
-import type { Metrics } from "../telemetry/metrics.ts";
+import type { GatewayMetrics, UpstreamOutcome } from "../telemetry/metrics.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
+import type { Outcome } from "./dispatch.ts";
+import type { PreparedRoute } from "./route.ts";
 
-/** Notes an answer. `beganAtMs` is on the monotonic clock. */
-export type NoteAnswer = (
-  inbound: Inbound,
-  beganAtMs: number,
-  upstream: string,
-  status: number,
-  token: VerifiedToken | null,
-) => void;
+/** What became of a request; times are on the monotonic clock. */
+export interface Answered {
+  readonly route: PreparedRoute;
+  readonly token: VerifiedToken | null;
+  readonly beganAtMs: number;
+  /** When the upstream was asked, and when it had answered. */
+  readonly sentAtMs: number;
+  readonly answeredAtMs: number;
+  readonly outcome: Outcome;
+}
+
+/** Notes an answer. */
+export type NoteAnswer = (inbound: Inbound, status: number, facts: Answered) => void;
 
 /** Prepares {@link NoteAnswer}. `logsAccess`: each request gets a line in the log, too. */
 export function createNoteAnswer(
   { metrics, logsAccess }: {
-    readonly metrics: Pick<Metrics, "proxied">;
+    readonly metrics: Pick<GatewayMetrics, "answered">;
     readonly logsAccess: boolean;
   },
 ): NoteAnswer {
-  return function noteAnswer({ method, target, around }, beganAtMs, upstream, status, token) {
-    metrics.proxied(upstream, status);
+  return function noteAnswer({ method, target, around }, status, facts) {
+    const { route, token, beganAtMs } = facts;
+    const totalMs = performance.now() - beganAtMs;
+    const upstream = route.upstream.name;
+    metrics.answered({
+      route: route.pattern,
+      upstream,
+      method,
+      status,
+      totalMs,
+      upstreamMs: facts.answeredAtMs - facts.sentAtMs,
+      outcome: kindOf(facts.outcome),
+    });
     if (!logsAccess) return;
     around.emit({
       event: "request",
@@ -32,8 +50,24 @@ export function createNoteAnswer(
       path: target.path,
       upstream,
       status,
-      durationMs: Math.round((performance.now() - beganAtMs) * 10) / 10,
+      durationMs: Math.round(totalMs * 10) / 10,
       ...(token === null ? {} : { subject: token.subject }),
     });
   };
+}
+
+function kindOf(outcome: Outcome): UpstreamOutcome {
+  if (outcome.kind !== "failed") return "answered";
+  switch (outcome.problem.code) {
+    case "upstream_timeout":
+      return "timeout";
+    case "upstream_busy":
+      return "busy";
+    case "upstream_down":
+      return "down";
+    case "payload_too_large":
+      return "too_large";
+    default:
+      return outcome.reason === null ? "abandoned" : "unavailable";
+  }
 }

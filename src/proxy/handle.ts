@@ -76,6 +76,7 @@ export function createHandle(parts: ProxyParts): HandleProxied {
     const token = caller?.token ?? null;
     const making = parts.outgoingHeaders(inbound, route.upstream, token);
     const made = making instanceof Promise ? await making : making;
+    const sentAtMs = performance.now();
     const outcome = await dispatch(inbound, route, {
       request,
       target: path + target.search,
@@ -83,8 +84,16 @@ export function createHandle(parts: ProxyParts): HandleProxied {
       bodyBytes,
       attach: token === null ? null : (cut) => parts.attachLifeline(token, around.waitUntil, cut),
     });
+    const answeredAtMs = performance.now();
     const note = (status: number) =>
-      parts.noteAnswer(inbound, beganAtMs, route.upstream.name, status, token);
+      parts.noteAnswer(inbound, status, {
+        route,
+        token,
+        beganAtMs,
+        sentAtMs,
+        answeredAtMs,
+        outcome,
+      });
     switch (outcome.kind) {
       case "open":
         note(101);

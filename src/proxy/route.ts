@@ -25,6 +25,8 @@ export interface PreparedUpstream {
 
 /** A route, prepared. */
 export interface PreparedRoute extends AccessRule {
+  /** As the configuration writes it: what requests are counted under. */
+  readonly pattern: string;
   readonly upstream: PreparedUpstream;
   readonly maxBodyBytes: number;
   readonly rewrite: Rewrite | null;

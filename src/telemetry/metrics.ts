@@ -1,59 +1,246 @@
 /**
- * Counters and gauges in the Prometheus text format (version 0.0.4). Small
- * enough to run on every runtime; the usual client library needs Node.js.
+ * What the gateway measures, each name once: requests, sign-ins, the store, revocations, reloads.
+ * Every label value is one of a closed list or comes from the configuration, never from a request.
  *
  * @module
  */
 import type { AuditEvent } from "./events.ts";
+import { createGauges, type GaugeSources } from "./gauges.ts";
+import type { Meter } from "./meter.ts";
 
-/** What the gateway counts. */
-export interface Metrics {
-  /** A proxied request was answered. */
-  proxied(upstream: string, status: number): void;
-  /** An audit event happened. */
-  event(event: AuditEvent): void;
-  /** All of it as text. */
-  render(gauges: Readonly<Record<string, number>>): string;
+/** A proxied request that was answered. Times are in milliseconds. */
+export interface AnsweredRequest {
+  /** The pattern of the route, never the path. */
+  readonly route: string;
+  readonly upstream: string;
+  readonly method: string;
+  readonly status: number;
+  /** From the first look at the request until its answer began. */
+  readonly totalMs: number;
+  /** Of these, how long the upstream was waited for. */
+  readonly upstreamMs: number;
+  /** What the upstream did. */
+  readonly outcome: UpstreamOutcome;
 }
 
-/** Creates empty counters. */
-export function createMetrics(): Metrics {
-  const requests = new Map<string, number>();
-  const events = new Map<string, number>();
-  const denials = new Map<string, number>();
-  const add = (counter: Map<string, number>, labels: string) =>
-    counter.set(labels, (counter.get(labels) ?? 0) + 1);
+/** What became of a request to an upstream. */
+export type UpstreamOutcome =
+  | "answered"
+  | "timeout"
+  | "unavailable"
+  | "busy"
+  | "down"
+  | "too_large"
+  | "abandoned";
+
+/** What became of a call of the store. */
+export type StoreResult = "ok" | "unavailable" | "error";
+
+/** What became of an attempt to sign in. */
+export type SignInResult = "accepted" | "rejected" | "throttled" | "unavailable";
+
+/** What stays open after its request. */
+export type LongLivedKind = "websocket" | "stream";
+
+/** Takes what the rooms have to say; never throws, never waits. */
+export interface GatewayMetrics {
+  answered(request: AnsweredRequest): void;
+  event(event: AuditEvent): void;
+  store(operation: string, result: StoreResult, durationMs: number): void;
+  signIn(source: string, result: SignInResult, durationMs: number): void;
+  /** How long a revocation made elsewhere took to hold here. */
+  revocationPropagated(delayMs: number): void;
+  /** A WebSocket or a stream has begun; call the returned function with the reason of its end. */
+  longLived(kind: LongLivedKind): (reason: string) => void;
+  /** A configuration was put in force (`ok`) or refused. */
+  reloaded(ok: boolean): void;
+  /** Says where gauges are read from; sources may come later and replace earlier ones. */
+  watch(sources: Partial<GaugeSources>): void;
+  /** All of it in the Prometheus text format. */
+  render(): Promise<string>;
+}
+
+/** The buckets of the OpenTelemetry HTTP conventions, in seconds. */
+const HTTP_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+/** What the gateway itself takes is far below a millisecond. */
+const OVERHEAD_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1];
+const STORE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+const PROPAGATION_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30];
+
+const METHODS: ReadonlySet<string> = new Set([
+  ..."GET HEAD POST PUT PATCH DELETE OPTIONS".split(" "),
+]);
+
+/** Creates the gateway's instruments on a meter. */
+export function createGatewayMetrics(
+  meter: Meter,
+  about: { readonly version: string; readonly runtime: string },
+): GatewayMetrics {
+  const sources: Partial<GaugeSources> = {};
+  const requests = requestInstruments(meter);
+  const people = peopleInstruments(meter);
+  const store = meter.histogram({
+    name: "postern_store_command_duration_seconds",
+    help: "Round trips to the session store.",
+    labels: ["command", "result"],
+    buckets: STORE_SECONDS,
+  });
+  const propagation = meter.histogram({
+    name: "postern_revocation_propagation_seconds",
+    help: "From a revocation elsewhere until it held on this instance, by the clocks of both.",
+    labels: [],
+    buckets: PROPAGATION_SECONDS,
+  });
+  const reloads = reloadInstruments(meter);
+  createGauges(meter, sources, about);
 
   return {
-    proxied(upstream, status) {
-      add(requests, `upstream="${upstream}",status="${status}"`);
+    ...requests,
+    ...people,
+    store: (command, result, durationMs) => store({ command, result }, durationMs / 1000),
+    revocationPropagated: (delayMs) => propagation({}, Math.max(0, delayMs) / 1000),
+    reloaded: reloads,
+    watch: (more) => void Object.assign(sources, more),
+    render: () => meter.render(),
+  };
+}
+
+function requestInstruments(meter: Meter): Pick<GatewayMetrics, "answered" | "longLived"> {
+  const total = meter.counter({
+    name: "postern_proxied_requests_total",
+    help: "Requests that were passed on, by the status of their answer.",
+    labels: ["upstream", "status"],
+  });
+  const duration = meter.histogram({
+    name: "postern_http_request_duration_seconds",
+    help: "From the arrival of a proxied request until its answer began.",
+    labels: ["route", "upstream", "method", "status_class"],
+    buckets: HTTP_SECONDS,
+  });
+  const overhead = meter.histogram({
+    name: "postern_gateway_overhead_seconds",
+    help: "What the gateway itself added to a proxied request.",
+    labels: [],
+    buckets: OVERHEAD_SECONDS,
+  });
+  const upstreamDuration = meter.histogram({
+    name: "postern_upstream_request_duration_seconds",
+    help: "From sending a request to an upstream until its answer began.",
+    labels: ["upstream", "outcome"],
+    buckets: HTTP_SECONDS,
+  });
+  const open = new Map<LongLivedKind, number>();
+  const ended = meter.counter({
+    name: "postern_long_lived_ended_total",
+    help: "WebSockets and streams that ended, by reason.",
+    labels: ["kind", "reason"],
+  });
+  meter.gauge({
+    name: "postern_long_lived_connections",
+    help: "WebSockets and event streams that are open.",
+    labels: ["kind"],
+  }, () => Array.from(open, ([kind, value]) => ({ labels: { kind }, value })));
+
+  return {
+    answered({ route, upstream, method, status, totalMs, upstreamMs, outcome }) {
+      total({ upstream, status: String(status) });
+      duration({
+        route,
+        upstream,
+        method: METHODS.has(method) ? method : "other",
+        status_class: `${Math.floor(status / 100)}xx`,
+      }, totalMs / 1000);
+      overhead({}, Math.max(0, totalMs - upstreamMs) / 1000);
+      upstreamDuration({ upstream, outcome }, upstreamMs / 1000);
     },
-    event(event) {
-      add(events, `event="${event.event}"`);
-      if (event.event === "denied") add(denials, `code="${event.code}"`);
-    },
-    render(gauges) {
-      const lines = [
-        ...counter(
-          "postern_proxied_requests_total",
-          "Requests answered by an upstream.",
-          requests,
-        ),
-        ...counter("postern_auth_events_total", "Audit events.", events),
-        ...counter("postern_denied_total", "Requests turned away, by problem code.", denials),
-      ];
-      for (const [name, value] of Object.entries(gauges)) {
-        lines.push(`# TYPE ${name} gauge`, `${name} ${Number.isFinite(value) ? value : "+Inf"}`);
-      }
-      return `${lines.join("\n")}\n`;
+    longLived(kind) {
+      open.set(kind, (open.get(kind) ?? 0) + 1);
+      let isOpen = true;
+      return (reason) => {
+        if (!isOpen) return;
+        isOpen = false;
+        open.set(kind, (open.get(kind) ?? 1) - 1);
+        ended({ kind, reason });
+      };
     },
   };
 }
 
-function counter(name: string, help: string, values: ReadonlyMap<string, number>): string[] {
-  return [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} counter`,
-    ...Array.from(values, ([labels, value]) => `${name}{${labels}} ${value}`),
-  ];
+function peopleInstruments(meter: Meter): Pick<GatewayMetrics, "event" | "signIn"> {
+  const events = meter.counter({
+    name: "postern_auth_events_total",
+    help: "Audit events.",
+    labels: ["event"],
+  });
+  const denials = meter.counter({
+    name: "postern_denied_total",
+    help: "Requests turned away, by problem code.",
+    labels: ["code"],
+  });
+  const refreshes = meter.counter({
+    name: "postern_refreshes_total",
+    help: "Exchanges of refresh tokens, by outcome.",
+    labels: ["result"],
+  });
+  // A counter that is first seen at 1 has never risen, as `increase()` sees it.
+  for (const result of REFRESH_RESULTS) refreshes({ result }, 0);
+  const signIns = meter.counter({
+    name: "postern_sign_ins_total",
+    help: "Attempts to sign in, by source and outcome.",
+    labels: ["source", "result"],
+  });
+  const signInDuration = meter.histogram({
+    name: "postern_sign_in_duration_seconds",
+    help: "How long an identity source took to decide.",
+    labels: ["source"],
+    buckets: HTTP_SECONDS,
+  });
+
+  return {
+    event(event) {
+      if (event.event === "request") return;
+      events({ event: event.event });
+      if (event.event === "denied") denials({ code: event.code });
+      const result = refreshResult(event);
+      if (result !== null) refreshes({ result });
+    },
+    signIn(source, result, durationMs) {
+      signIns({ source, result });
+      signInDuration({ source }, durationMs / 1000);
+    },
+  };
+}
+
+const REFRESH_RESULTS = ["rotated", "replayed", "denied", "reused"] as const;
+
+function refreshResult(event: AuditEvent): (typeof REFRESH_RESULTS)[number] | null {
+  switch (event.event) {
+    case "refresh":
+      return event.replayed ? "replayed" : "rotated";
+    case "refresh_denied":
+      return "denied";
+    case "refresh_reused":
+      return "reused";
+    default:
+      return null;
+  }
+}
+
+function reloadInstruments(meter: Meter): (ok: boolean) => void {
+  const reloads = meter.counter({
+    name: "postern_config_reloads_total",
+    help: "Attempts to put a changed configuration in force.",
+    labels: ["result"],
+  });
+  for (const result of ["success", "failure"]) reloads({ result }, 0);
+  let last: boolean | null = null;
+  meter.gauge({
+    name: "postern_config_last_reload_successful",
+    help: "Whether the configuration that was last offered is in force (1) or was refused (0).",
+    labels: [],
+  }, () => [{ labels: {}, value: last === false ? 0 : 1 }]);
+  return (ok) => {
+    last = ok;
+    reloads({ result: ok ? "success" : "failure" });
+  };
 }

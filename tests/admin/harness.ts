@@ -10,7 +10,7 @@ import type { AdminParts, ReloadOutcome, Selector } from "../../src/admin/ports.
 import type { SessionRecord } from "../../src/base/session.ts";
 import { createActivity } from "../../src/telemetry/activity.ts";
 import type { AuditEvent } from "../../src/telemetry/events.ts";
-import { createGatewayMetrics } from "../../src/telemetry/gateway_metrics.ts";
+import { createGatewayMetrics } from "../../src/telemetry/metrics.ts";
 import { createRecentEvents } from "../../src/telemetry/recent.ts";
 import { createSmallMeter } from "../../src/telemetry/small_meter.ts";
 import { createTestClock, type TestClock } from "../support/clock.ts";

@@ -162,6 +162,7 @@ export async function posternServer(
       POSTERN_CONFIG: JSON.stringify(config),
       POSTERN_KEYS: keys,
       POSTERN_PORT: String(port),
+      POSTERN_ADMIN: "off",
       UPSTASH_REDIS_REST_URL: ground.upstash.url,
       UPSTASH_REDIS_REST_TOKEN: ground.upstash.token,
       POSTERN_PREFIX: crypto.randomUUID(),

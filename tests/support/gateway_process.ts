@@ -14,6 +14,8 @@ export interface GatewayProcess {
   /** `http://localhost:<port>`, its origin too. */
   readonly url: string;
   readonly port: number;
+  /** `http://127.0.0.1:<port>` of the admin listener, where there is one. */
+  readonly admin?: string;
   /** Of the process that runs now. */
   pid(): number;
   /** Everything it has written so far. */
@@ -56,13 +58,15 @@ export async function startGatewayProcess(
 ): Promise<GatewayProcess> {
   const port = settings.port ?? freePort();
   const url = `http://localhost:${port}`;
+  const adminPort = freePort();
   const env: Record<string, string> = {
     POSTERN_CONFIG: JSON.stringify({ origin: url, ...settings.config }),
     POSTERN_PORT: String(port),
+    POSTERN_ADMIN: `127.0.0.1:${adminPort}`,
     POSTERN_KEYS: settings.env?.["POSTERN_KEYS"] ?? JSON.stringify(await generateKeySet()),
     ...settings.env,
   };
-  return await supervise({
+  const process = await supervise({
     url,
     port,
     command: Deno.execPath(),
@@ -70,6 +74,7 @@ export async function startGatewayProcess(
     env,
     cwd: settings.cwd ?? ROOT,
   });
+  return { ...process, admin: `http://127.0.0.1:${adminPort}` };
 }
 
 /** Keeps one process: starts it, collects what it says, waits until it answers. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { createGatewayMetrics, type GatewayMetrics } from "../../src/telemetry/gateway_metrics.ts";
+import { createGatewayMetrics, type GatewayMetrics } from "../../src/telemetry/metrics.ts";
 import { MAX_LABEL_SETS, type Meter } from "../../src/telemetry/meter.ts";
 import { createPromMeter } from "../../src/telemetry/prom_meter.ts";
 import { createSmallMeter } from "../../src/telemetry/small_meter.ts";

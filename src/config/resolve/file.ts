@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { parseListen } from "../../admin/options.ts";
 import { durationMs, seconds } from "../../base/duration.ts";
 import { sizeBytes } from "../../base/size.ts";
 import type { GatewayConfig, StoreConfig } from "../config.ts";
@@ -63,6 +64,8 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
       headerBytes: sizeBytes(file.limits.headerBytes),
       headerCount: file.limits.headerCount,
     },
+    admin: { listen: parseListen(file.admin.listen) ?? { kind: "off" } },
+    stop: { delayMs: durationMs(file.stop.delay), graceMs: durationMs(file.stop.grace) },
     upstreams: new Map(
       Object.entries(file.upstreams).map(([name, upstream]) => [
         name,

@@ -5,6 +5,7 @@
  * @module
  */
 import * as z from "zod";
+import { admin, stop } from "./admin.ts";
 import { demoIdentity, upstreamIdentity } from "./identity.ts";
 import { pages } from "./pages.ts";
 import { providers } from "./providers.ts";
@@ -79,6 +80,8 @@ export const configSchema = z.strictObject({
       error: `must be at most ${MAX_HEADERS}: the runtime itself takes no more`,
     }).prefault(100),
   }).prefault({}).describe("What a proxied request may be at most."),
+  admin,
+  stop,
   upstreams: z.record(
     z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "must be letters, digits, _ or -" }),
     upstream,

@@ -3,10 +3,16 @@
  *
  * @module
  */
+import { VERSION } from "../../base/version.ts";
 import type { GatewayConfig } from "../../config/config.ts";
 import { DEMO_TARGET } from "../../demo/upstream.ts";
 
-export function startLine(config: GatewayConfig, hostname: string, port: number): string {
+export function startLine(
+  config: GatewayConfig,
+  hostname: string,
+  port: number,
+  admin: string,
+): string {
   return JSON.stringify({
     time: new Date().toISOString(),
     level: "info",
@@ -14,6 +20,8 @@ export function startLine(config: GatewayConfig, hostname: string, port: number)
     address: `${hostname}:${port}`,
     origin: config.origin,
     store: config.store.kind,
+    admin,
+    version: VERSION,
   });
 }
 

@@ -51,7 +51,12 @@ export function openStore(store: StoreConfig, env: Environment): SessionStore {
   }
 }
 
-export async function readKeys(env: Environment, mode: Mode, store: StoreConfig): Promise<string> {
+export async function readKeys(
+  env: Environment,
+  mode: Mode,
+  store: StoreConfig,
+  readTextFile: (path: string) => Promise<string | null>,
+): Promise<string> {
   const given = env["POSTERN_KEYS"];
   if (given) return given;
   if (mode === "production") {
@@ -66,13 +71,4 @@ export async function readKeys(env: Environment, mode: Mode, store: StoreConfig)
   await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await Deno.writeTextFile(path, fresh, { mode: 0o600 });
   return fresh;
-}
-
-export async function readTextFile(path: string): Promise<string | null> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw new ConfigError([`${path}: can not be read: ${(error as Error).message}`]);
-  }
 }

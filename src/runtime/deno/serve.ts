@@ -4,79 +4,141 @@
  * @module
  */
 import { systemClock } from "../../base/clock.ts";
-import type { Environment, Mode } from "../../base/environment.ts";
+import type { Mode } from "../../base/environment.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
-import { loadConfig } from "../../config/load.ts";
-import { withDemoUpstream } from "../../demo/upstream.ts";
-import { createCore } from "../../gateway/core.ts";
-import { createGateway } from "../../gateway/gateway.ts";
+import type { StopOptions } from "../../admin/options.ts";
+import { createAdminParts } from "../../gateway/admin.ts";
+import { type Core, createCore } from "../../gateway/core.ts";
+import { createReloader, type Reloader } from "../../gateway/reload.ts";
 import type { ConnectionInfo } from "../../http/around.ts";
-import { createIdentitySource } from "../../identity/source.ts";
+import type { SessionStore } from "../../store/port.ts";
 import { createBufferedWriter } from "../../telemetry/buffered_writer.ts";
 import { createEventLog } from "../../telemetry/log.ts";
-import { importKeyRing } from "../../tokens/key_ring.ts";
-import { importLegacyKey } from "../../tokens/legacy.ts";
-import { createBackground } from "./background.ts";
+import { createPromMeter } from "../../telemetry/prom_meter.ts";
+import { addressOf, adminGuard, listenAdmin } from "./admin_listener.ts";
 import { complain, devBanner, print, startLine, writeAll } from "./console.ts";
-import { openStore, portFrom, readKeys, readTextFile } from "./open.ts";
-import { createDenoTransport, readUpstreamFiles } from "./transport.ts";
+import { buildLoaded, checkText, createLoadNext, readSources } from "./load.ts";
+import { createOpenConnections, type OpenConnections } from "./open_connections.ts";
+import { openStore, portFrom } from "./open.ts";
+import { listenForSignals } from "./signals.ts";
+import { watchFiles } from "./watch_files.ts";
 
-/** How long requests under way may take to finish after SIGTERM. */
-const DRAIN_MS = 25_000;
+/** Name and version of what we stand on. */
+const RUNTIME = `deno ${Deno.version.deno}`;
 
 /** Serves until a signal comes; the exit code. */
 export async function serve(mode: Mode): Promise<number> {
-  const env: Environment = Deno.env.toObject();
-  const config = await loadConfig({ env, mode, readTextFile });
+  const sources = await readSources(mode);
+  const { env, config } = sources;
   const hostname = env["POSTERN_HOST"] || "127.0.0.1";
   const port = portFrom(env);
-  const keys = await importKeyRing(await readKeys(env, mode, config.store));
-  const { legacy } = config.tokens;
-  const legacyKey = legacy && await importLegacyKey(legacy, env["POSTERN_LEGACY_KEY"]);
+  const guard = await adminGuard(config.admin.listen, env);
   const store = openStore(config.store, env);
-  // A store that is down is no reason not to start: routes fail closed until it is back.
+  await warnAbout(store);
+  const log = createBufferedWriter(writeAll);
+  const core = createCore({
+    store,
+    keys: sources.keys,
+    clock: systemClock,
+    events: createEventLog({
+      format: mode === "dev" ? "text" : "json",
+      write: log.write,
+      clock: systemClock,
+    }),
+    isolatesRequests: false,
+    meter: createPromMeter(),
+    runtime: RUNTIME,
+  }, config);
+  const open = createOpenConnections(() => core.metrics);
+  const files = watchFiles(() => void reloader.reload());
+  const reloader: Reloader = createReloader(buildLoaded(core, sources, open), {
+    load: createLoadNext(core, mode, open, (seen) => files.set(seen)),
+    clock: systemClock,
+    events: core.events,
+    metrics: core.metrics,
+  });
+  core.metrics.watch({
+    configuration: () => ({ hash: reloader.current().hash, sinceMs: reloader.sinceMs() }),
+  });
+
+  const ended = Promise.withResolvers<void>();
+  const admin = listenAdmin(
+    config.admin.listen,
+    createAdminParts(core, () => reloader.current().gateway, {
+      guard,
+      runtime: RUNTIME,
+      configuration: {
+        redacted: () => reloader.current().redacted,
+        hash: () => reloader.current().hash,
+        sinceMs: reloader.sinceMs,
+        check: (text) => checkText(text, mode, reloader.current().gateway.inside.config, env),
+        reload: reloader.reload,
+      },
+      drain: () => {
+        core.lifecycle.drain("admin");
+        open.close();
+      },
+    }),
+  );
+  const waitUntil = (work: Promise<unknown>) => void work.catch(() => {});
+  const server = Deno.serve(
+    {
+      hostname,
+      port,
+      onListen: () =>
+        print(
+          mode === "dev"
+            ? devBanner(config)
+            : startLine(config, hostname, port, addressOf(config.admin.listen)),
+        ),
+    },
+    async (request, info) =>
+      open.answer(
+        await reloader.current().gateway.fetch(request, connectionOf(info, waitUntil)),
+      ),
+  );
+  files.set(sources.files);
+  const signals = listenForSignals({
+    reload: () => void reloader.reload(),
+    stop: () => ended.resolve(),
+  });
+  await Promise.race([server.finished, ended.promise]);
+  files.close();
+  await wind(server, core, open, reloader.current().gateway.inside.config.stop);
+  reloader.current().gateway.close();
+  await admin?.close();
+  signals.close();
+  await store.close();
+  log.flush();
+  return 0;
+}
+
+/** Ends readiness, lets go of what is open, and waits for requests under way. */
+async function wind(
+  server: Deno.HttpServer,
+  core: Core,
+  open: OpenConnections,
+  { delayMs, graceMs }: StopOptions,
+): Promise<void> {
+  core.lifecycle.drain("signal");
+  open.close();
+  if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([
+    server.shutdown(),
+    new Promise((resolve) => timer = setTimeout(resolve, graceMs)),
+  ]);
+  clearTimeout(timer);
+}
+
+/** A store that is down is no reason not to start: routes fail closed until it is back. */
+async function warnAbout(store: SessionStore): Promise<void> {
   try {
     for (const warning of await store.probe()) complain(`warning: ${warning}`);
   } catch (error) {
     if (!(error instanceof StoreUnavailableError)) throw error;
     complain(`warning: ${error.message}`);
   }
-  const format = mode === "dev" ? "text" : "json";
-  const log = createBufferedWriter(writeAll);
-  const transport = createDenoTransport(readUpstreamFiles(config));
-  const events = createEventLog({ format, write: log.write, clock: systemClock });
-  const core = createCore(
-    { store, keys, clock: systemClock, events, isolatesRequests: false },
-    config,
-  );
-  const gateway = createGateway(core, config, {
-    legacyKey,
-    identity: createIdentitySource(config.identity, { fetch }),
-    transport: { ...transport, fetch: withDemoUpstream(transport.fetch) },
-    background: createBackground(),
-  });
-
-  const waitUntil = (work: Promise<unknown>) => void work.catch(() => {});
-  const server = Deno.serve(
-    {
-      hostname,
-      port,
-      onListen: () => print(mode === "dev" ? devBanner(config) : startLine(config, hostname, port)),
-    },
-    (request, info) => gateway.fetch(request, connectionOf(info, waitUntil)),
-  );
-  await Promise.race([server.finished, terminationSignal()]);
-  gateway.close();
-  const drained = server.shutdown();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  await Promise.race([
-    drained,
-    new Promise((resolve) => timer = setTimeout(resolve, DRAIN_MS)),
-  ]);
-  clearTimeout(timer);
-  await store.close();
-  log.flush();
-  return 0;
 }
 
 /** What is known of a connection; its promise is made only for who asks for it. */
@@ -88,12 +150,4 @@ export function connectionOf(
     remoteAddress: info.remoteAddr.hostname,
     waitUntil,
   };
-}
-
-function terminationSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT"] as const) {
-      Deno.addSignalListener(signal, () => resolve());
-    }
-  });
 }

@@ -8,6 +8,7 @@ import { ConfigError } from "../../config/problems.ts";
 import type { Transport } from "../../proxy/forward.ts";
 import { fromWebSocket } from "../../proxy/web_socket.ts";
 import type { AcceptedSocket } from "../../proxy/web_socket.ts";
+import type { OpenConnections } from "./open_connections.ts";
 import { dial } from "../../proxy/ws_dial.ts";
 
 /** The contents of an upstream's PEM files. */
@@ -18,8 +19,12 @@ export interface UpstreamPem {
 }
 
 /** How Deno reaches upstreams. `pem` tells the certificates of those that have some. */
-export function createDenoTransport(pem: ReadonlyMap<string, UpstreamPem> = new Map()): Transport {
-  const shared = { fetch, webSocket: { dial, accept: acceptWebSocket } };
+export function createDenoTransport(
+  pem: ReadonlyMap<string, UpstreamPem> = new Map(),
+  open?: Pick<OpenConnections, "socket">,
+): Transport {
+  const accept = createAccept(open);
+  const shared = { fetch, webSocket: { dial, accept } };
   return {
     ...shared,
     decodesBodies: true,
@@ -38,7 +43,7 @@ export function createDenoTransport(pem: ReadonlyMap<string, UpstreamPem> = new 
         fetch: (input, init) => fetch(input, { ...init, client }),
         webSocket: {
           dial: (handshake) => dial(handshake, { ca, cert, key }),
-          accept: acceptWebSocket,
+          accept,
         },
       };
     },
@@ -69,9 +74,12 @@ export function readUpstreamFiles(config: GatewayConfig): Map<string, UpstreamPe
   return contents;
 }
 
-function acceptWebSocket(request: Request, protocol: string): AcceptedSocket {
-  const { socket, response } = Deno.upgradeWebSocket(request);
-  // Its own option takes a list written with comma and space only.
-  if (protocol !== "") response.headers.set("sec-websocket-protocol", protocol);
-  return { end: fromWebSocket(socket), response };
+function createAccept(open: Pick<OpenConnections, "socket"> | undefined) {
+  return function accept(request: Request, protocol: string): AcceptedSocket {
+    const { socket, response } = Deno.upgradeWebSocket(request);
+    open?.socket(socket);
+    // Its own option takes a list written with comma and space only.
+    if (protocol !== "") response.headers.set("sec-websocket-protocol", protocol);
+    return { end: fromWebSocket(socket), response };
+  };
 }

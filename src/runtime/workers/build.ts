@@ -5,8 +5,8 @@
  */
 import { systemClock } from "../../base/clock.ts";
 import type { Environment, Mode } from "../../base/environment.ts";
-import type { GatewayConfig } from "../../config/config.ts";
-import { loadConfig } from "../../config/load.ts";
+import { configOf, readConfigValue } from "../../config/load.ts";
+import type { LoadOptions } from "../../config/load.ts";
 import { ConfigError } from "../../config/problems.ts";
 import { demoConfigFile } from "../../demo/config_file.ts";
 import { withDemoUpstream } from "../../demo/upstream.ts";
@@ -16,6 +16,7 @@ import type { Gateway } from "../../gateway/gateway.ts";
 import { startProblems } from "../../gateway/start_problem.ts";
 import { problemResponse } from "../../http/problem.ts";
 import { createIdentitySource } from "../../identity/source.ts";
+import { withAdminApi } from "./admin.ts";
 import { workerWebSocket } from "../../proxy/worker_web_socket.ts";
 import type { SessionStore } from "../../store/port.ts";
 import { createUpstashStore } from "../../store/upstash/store.ts";
@@ -36,6 +37,8 @@ export interface Bindings {
   readonly POSTERN_PREFIX?: string;
   /** `"dev"` allows the demo; anything else is production. */
   readonly POSTERN_MODE?: string;
+  /** Switches the admin API on, under `<paths.auth>/admin`; see `admin/guard.ts`. */
+  readonly POSTERN_ADMIN_TOKEN?: string;
   readonly UPSTASH_REDIS_REST_URL?: string;
   readonly UPSTASH_REDIS_REST_TOKEN?: string;
 }
@@ -45,7 +48,9 @@ export async function build(
   waitUntil: (work: Promise<unknown>) => void,
 ): Promise<Gateway> {
   const mode: Mode = bindings.POSTERN_MODE === "dev" ? "dev" : "production";
-  const config = await readConfig(bindings, mode);
+  const loading = loadOptions(bindings, mode);
+  const value = await readConfigValue(loading);
+  const config = await configOf(value, loading);
   const problems: string[] = [];
   if (config.store.kind !== "upstash") {
     problems.push(`store.kind: "${config.store.kind}" can not run on Workers; use "upstash"`);
@@ -77,7 +82,7 @@ export async function build(
     { store, keys, clock: systemClock, events, isolatesRequests: true },
     config,
   );
-  return createGateway(core, config, {
+  const gateway = createGateway(core, config, {
     legacyKey,
     identity: createIdentitySource(config.identity, { fetch: uncachedFetch }),
     askFetch: uncachedFetch,
@@ -88,19 +93,26 @@ export async function build(
       webSocket: workerWebSocket,
     },
   });
+  const tokens = bindings.POSTERN_ADMIN_TOKEN ?? "";
+  return tokens === ""
+    ? gateway
+    : await withAdminApi(core, gateway, { tokens, config, value, loading });
 }
 
-async function readConfig(bindings: Bindings, mode: Mode): Promise<GatewayConfig> {
+/** Secrets that the configuration points to by `{ "env": … }` are bindings, too. */
+function loadOptions(bindings: Bindings, mode: Mode): LoadOptions {
   const { POSTERN_CONFIG: given } = bindings;
   const demo = mode === "dev" && (given === undefined || given === "");
+  const texts = Object.entries(bindings).filter(([, value]) => typeof value === "string");
   const env: Environment = {
+    ...Object.fromEntries(texts),
     POSTERN_CONFIG: demo
       ? JSON.stringify({ ...demoConfigFile({}), store: { kind: "upstash" } })
       : typeof given === "object"
       ? JSON.stringify(given)
       : given,
   };
-  return await loadConfig({ env, mode, readTextFile: () => Promise.resolve(null) });
+  return { env, mode, readTextFile: () => Promise.resolve(null) };
 }
 
 /**

@@ -1,0 +1,126 @@
+/**
+ * The admin listener's parts, from the gateway that is in force at the moment.
+ *
+ * @module
+ */
+import type { Guard } from "../admin/guard.ts";
+import type {
+  AdminParts,
+  Configuration,
+  IssuerState,
+  Readiness,
+  RevocationEntry,
+} from "../admin/ports.ts";
+import { VERSION } from "../base/version.ts";
+import type { Revocation } from "../store/port.ts";
+import type { Core } from "./core.ts";
+import type { Gateway } from "./gateway.ts";
+
+/** What only the runtime knows. */
+export interface AdminPorts {
+  readonly guard: Guard;
+  readonly runtime: string;
+  readonly configuration: Configuration;
+  /** `null` where the process can not be drained. */
+  readonly drain: (() => void) | null;
+}
+
+/** Looks into the gateway that is in force whenever somebody asks. */
+export function createAdminParts(
+  core: Core,
+  current: () => Gateway,
+  ports: AdminPorts,
+): AdminParts {
+  const { view, clock } = core;
+
+  async function ready(waitUntil: Parameters<AdminParts["ready"]>[0]): Promise<Readiness> {
+    if (core.lifecycle.isDraining) return { ready: false, why: "draining" };
+    return await view.ensureFresh(waitUntil)
+      ? { ready: true }
+      : { ready: false, why: "store_unavailable" };
+  }
+
+  return {
+    about: { version: VERSION, runtime: ports.runtime },
+    startedAtMs: clock(),
+    clock,
+    guard: ports.guard,
+    ready,
+    metrics: core.metrics,
+    view: () => ({ ageMs: view.ageMs(), entries: view.size() }),
+    sessions: {
+      read: (sid) => current().inside.sessions.read(sid),
+      list: (query) => current().inside.sessions.list(query),
+      async groupOfProvider(provider) {
+        const { sessions, config } = current().inside;
+        return config.providers.has(provider)
+          ? await sessions.nameGroup("provider", provider)
+          : null;
+      },
+    },
+    endings: {
+      can: () => true,
+      async end(selector) {
+        const { sessions } = current().inside;
+        if (!("provider" in selector)) return await sessions.end(selector);
+        return await sessions.end({
+          group: await sessions.nameGroup("provider", selector.provider),
+        });
+      },
+    },
+    async revocations(after) {
+      const page = await core.store.revocationsSince(after);
+      return {
+        items: page.entries.map(entryOf),
+        next: page.more ? page.cursor : null,
+      };
+    },
+    upstreams: () => [],
+    issuers: () => issuersOf(current()),
+    keys: () => {
+      const { keys, lastUsed } = current().inside.core;
+      return Array.from(keys.byKid.values(), ({ kid, alg }) => ({
+        kid,
+        alg,
+        signs: kid === keys.signing.kid,
+        lastVerifiedAtMs: lastUsed.get(kid) ?? null,
+      }));
+    },
+    configuration: ports.configuration,
+    drain: ports.drain,
+    recent: core.recent,
+    activity: core.activity,
+    events: core.events,
+  };
+}
+
+function entryOf(entry: Revocation): RevocationEntry {
+  const { kind, untilMs } = entry;
+  switch (entry.kind) {
+    case "session":
+      return { kind, of: entry.sid, notAfterMs: null, untilMs };
+    case "token":
+      return { kind, of: entry.jti, notAfterMs: null, untilMs };
+    case "group":
+      return { kind, of: entry.group, notAfterMs: entry.notAfterMs, untilMs };
+  }
+}
+
+function issuersOf({ inside: { config } }: Gateway): IssuerState[] {
+  const { identity, providers } = config;
+  const nothing = { keysAgeSeconds: null, problem: null };
+  const source: IssuerState[] = identity.kind === "none" ? [] : [
+    identity.kind === "demo"
+      ? { name: "demo", kind: "demo", url: null, ...nothing }
+      : { name: "password", kind: "password", url: identity.url, ...nothing },
+  ];
+  return [
+    ...source,
+    ...Array.from(providers, ([name, { oidc }]): IssuerState => ({
+      name,
+      kind: "provider",
+      url: oidc.issuer,
+      ...nothing,
+    })),
+  ];
+}

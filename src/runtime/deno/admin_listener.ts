@@ -1,0 +1,99 @@
+/**
+ * The admin listener on a port or a Unix socket of its own.
+ *
+ * @module
+ */
+import { createAdmin } from "../../admin/app.ts";
+import { dashboard } from "../../admin/dashboard/dashboard.ts";
+import { createGuard, type Guard, readAdminTokens } from "../../admin/guard.ts";
+import { openApi } from "../../admin/openapi.ts";
+import { type AdminListen, isLocal } from "../../admin/options.ts";
+import type { AdminParts } from "../../admin/ports.ts";
+import type { Environment } from "../../base/environment.ts";
+import { ConfigError } from "../../config/problems.ts";
+
+/** A listener that stands. */
+export interface AdminListener {
+  /** As it is written in the configuration. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Who may ask.
+ *
+ * @throws {ConfigError} when others could connect and no token is set.
+ * @throws {AdminTokenError} when a token could be guessed.
+ */
+export async function adminGuard(listen: AdminListen, env: Environment): Promise<Guard> {
+  const trustsPeers = isLocal(listen);
+  const tokens = await readAdminTokens(env["POSTERN_ADMIN_TOKEN"]);
+  if (listen.kind === "tcp" && !trustsPeers && tokens.length === 0) {
+    throw new ConfigError([
+      `admin.listen: "${
+        addressOf(listen)
+      }" can be reached by others; set POSTERN_ADMIN_TOKEN, or listen on 127.0.0.1 or a Unix socket`,
+    ]);
+  }
+  return createGuard({ trustsPeers, tokens });
+}
+
+/**
+ * Listens; `null` where it is switched off. A Unix socket can be used by its owner alone.
+ *
+ * @throws {ConfigError} when the address is taken.
+ */
+export function listenAdmin(listen: AdminListen, parts: AdminParts): AdminListener | null {
+  if (listen.kind === "off") return null;
+  const admin = createAdmin(parts, { extensions: [openApi, dashboard] });
+  const waitUntil = (work: Promise<unknown>) => void work.catch(() => {});
+  const address = addressOf(listen);
+  try {
+    if (listen.kind === "tcp") {
+      const { port } = listen;
+      const server = Deno.serve(
+        { hostname: listen.hostname.replace(/^\[|\]$/g, ""), port, onListen() {} },
+        (request, { remoteAddr }) =>
+          admin.fetch(request, { remoteAddress: remoteAddr.hostname, waitUntil }),
+      );
+      return { address, close: () => server.shutdown() };
+    }
+    removeStale(listen.path);
+    const umask = Deno.umask(0o177);
+    try {
+      const server = Deno.serve(
+        { path: listen.path, onListen() {} },
+        (request) => admin.fetch(request, { remoteAddress: "unix", waitUntil }),
+      );
+      return { address, close: () => server.shutdown() };
+    } finally {
+      Deno.umask(umask);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    throw new ConfigError([
+      `admin.listen: "${address}" is in use; put another address there, or "off"`,
+    ]);
+  }
+}
+
+/** A socket whose process is gone is in the way of the next one. */
+function removeStale(path: string): void {
+  try {
+    if (Deno.lstatSync(path).isSocket) Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** As it is written in the configuration. */
+export function addressOf(listen: AdminListen): string {
+  switch (listen.kind) {
+    case "off":
+      return "off";
+    case "unix":
+      return `unix:${listen.path}`;
+    case "tcp":
+      return `${listen.hostname}:${listen.port}`;
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * A gateway from the files and the environment: the first one at the start, the next one at each
+ * reload.
+ *
+ * @module
+ */
+import { parseListen } from "../../admin/options.ts";
+import type { Environment, Mode } from "../../base/environment.ts";
+import type { GatewayConfig } from "../../config/config.ts";
+import { configOf, parseJson, readConfigValue } from "../../config/load.ts";
+import { ConfigError } from "../../config/problems.ts";
+import { redacted } from "../../config/redact.ts";
+import { withDemoUpstream } from "../../demo/upstream.ts";
+import { type Core, withKeys } from "../../gateway/core.ts";
+import { createGateway } from "../../gateway/gateway.ts";
+import type { Loaded, LoadNext } from "../../gateway/reload.ts";
+import { startProblems } from "../../gateway/start_problem.ts";
+import { createIdentitySource } from "../../identity/source.ts";
+import { importKeyRing, type KeyRing } from "../../tokens/key_ring.ts";
+import { importLegacyKey, type LegacyKey } from "../../tokens/legacy.ts";
+import { createBackground } from "./background.ts";
+import { createFiles, readEnvironment } from "./environment.ts";
+import type { OpenConnections } from "./open_connections.ts";
+import { readKeys } from "./open.ts";
+import { createDenoTransport, readUpstreamFiles, type UpstreamPem } from "./transport.ts";
+
+/** Everything a gateway is made of, read and checked. */
+export interface Sources {
+  readonly env: Environment;
+  readonly config: GatewayConfig;
+  readonly keys: KeyRing;
+  readonly legacyKey: LegacyKey | null;
+  readonly pem: ReadonlyMap<string, UpstreamPem>;
+  readonly hash: string;
+  readonly fingerprint: string;
+  readonly redacted: unknown;
+  /** Files that went into it; a change of one is a reason to read again. */
+  readonly files: ReadonlySet<string>;
+}
+
+/**
+ * Reads the configuration and everything that it names.
+ *
+ * @throws {ConfigError} or {KeyRingError} naming every mistake.
+ */
+export async function readSources(mode: Mode): Promise<Sources> {
+  const files = createFiles();
+  const env = await readEnvironment(files);
+  const options = { env, mode, readTextFile: files.read };
+  const value = await readConfigValue(options);
+  const config = withAdmin(await configOf(value, options), env);
+  const keyText = await readKeys(env, mode, config.store, files.read);
+  const keys = await importKeyRing(keyText);
+  const { legacy } = config.tokens;
+  const legacyText = env["POSTERN_LEGACY_KEY"];
+  const legacyKey = legacy && await importLegacyKey(legacy, legacyText);
+  const pem = readUpstreamFiles(config);
+  const watched = new Set(files.seen.keys());
+  for (const { tls } of config.upstreams.values()) {
+    for (const path of [tls?.caPath, tls?.certPath, tls?.keyPath]) if (path) watched.add(path);
+  }
+  return {
+    env,
+    config,
+    keys,
+    legacyKey,
+    pem,
+    hash: await sha256(JSON.stringify(value)),
+    fingerprint: await sha256(JSON.stringify([value, keyText, [...files.seen.values()], [...pem]])),
+    redacted: redacted(value),
+    files: watched,
+  };
+}
+
+/** `POSTERN_ADMIN` stands over `admin.listen`, as `POSTERN_PORT` says where the public port is. */
+function withAdmin(config: GatewayConfig, env: Environment): GatewayConfig {
+  const given = env["POSTERN_ADMIN"];
+  if (given === undefined || given === "") return config;
+  const listen = parseListen(given);
+  if (listen === null) {
+    throw new ConfigError([
+      `POSTERN_ADMIN: "${given}" is not an address such as 127.0.0.1:8788 or unix:/run/postern.sock, nor "off"`,
+    ]);
+  }
+  return { ...config, admin: { ...config.admin, listen } };
+}
+
+/** A gateway of what was read. */
+export function buildLoaded(core: Core, sources: Sources, open: OpenConnections): Loaded {
+  const { config, legacyKey, hash, fingerprint } = sources;
+  const transport = createDenoTransport(sources.pem, open);
+  const gateway = createGateway(core, config, {
+    legacyKey,
+    identity: createIdentitySource(config.identity, { fetch }),
+    transport: { ...transport, fetch: withDemoUpstream(transport.fetch) },
+    background: createBackground(),
+  });
+  return { gateway, hash, fingerprint, redacted: sources.redacted };
+}
+
+/** Reads again; refuses what takes a restart, by name. `onRead` hears which files to watch. */
+export function createLoadNext(
+  core: Core,
+  mode: Mode,
+  open: OpenConnections,
+  onRead: (files: ReadonlySet<string>) => void,
+): LoadNext {
+  return async function loadNext(previous) {
+    const sources = await readSources(mode);
+    onRead(sources.files);
+    if (sources.fingerprint === previous.fingerprint) return null;
+    const problems = restartProblems(previous.gateway.inside.config, sources.config);
+    if (problems.length > 0) throw new ConfigError(problems);
+    return buildLoaded(withKeys(core, sources.keys), sources, open);
+  };
+}
+
+/** One line for each mistake of a file; empty: it could be put in force. */
+export async function checkText(
+  text: string,
+  mode: Mode,
+  current: GatewayConfig,
+  env: Environment,
+): Promise<readonly string[]> {
+  try {
+    const options = { env, mode, readTextFile: createFiles().read };
+    const config = withAdmin(await configOf(parseJson(text, "postern.json"), options), env);
+    readUpstreamFiles(config);
+    return restartProblems(current, config);
+  } catch (error) {
+    const problems = startProblems(error);
+    if (problems === null) throw error;
+    return problems;
+  }
+}
+
+/** Settings on which the process itself stands. */
+export function restartProblems(now: GatewayConfig, next: GatewayConfig): string[] {
+  const differs = (one: unknown, other: unknown) => JSON.stringify(one) !== JSON.stringify(other);
+  const problem = (setting: string) => `${setting}: can not change without a restart`;
+  return [
+    ...(differs(now.store, next.store) ? [problem("store")] : []),
+    ...(differs(now.revocation, next.revocation) ? [problem("revocation")] : []),
+    ...(differs(now.admin, next.admin) ? [problem("admin.listen")] : []),
+  ];
+}
+
+async function sha256(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return new Uint8Array(digest).toHex();
+}
