@@ -8,7 +8,7 @@ import type { CookieJar } from "../browser/cookies.ts";
 import type { Asking } from "../http/inbound.ts";
 import type { Problem } from "../http/problem.ts";
 import type { Sessions } from "../sessions/sessions.ts";
-import type { VerifiedToken } from "../tokens/claims.ts";
+import type { CallerToken } from "../tokens/claims.ts";
 import { readCredential } from "./credential.ts";
 import type { Credential } from "./credential.ts";
 import type { Caller, Identify, Refusal } from "./identify.ts";
@@ -19,7 +19,7 @@ export interface Denied extends Refusal {
   readonly kind: "refused";
   readonly credential: Credential;
   /** Who was turned away, where that is known. */
-  readonly token: VerifiedToken | null;
+  readonly token: CallerToken | null;
   /** Of a pair that was rotated on the way to the refusal. */
   readonly setCookies: readonly string[];
 }
@@ -83,7 +83,7 @@ function verdict(caller: Caller, problem: Problem | null, credential: Credential
 }
 
 /** What the token lacks, or `null`. */
-function unmet({ claims }: VerifiedToken, rule: AccessRule): Problem | null {
+function unmet({ claims }: CallerToken, rule: AccessRule): Problem | null {
   if (rule.satisfied === null || rule.satisfied(claims)) return null;
   return {
     code: "insufficient_scope",

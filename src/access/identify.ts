@@ -9,16 +9,16 @@ import { isSafeMethod, isSameOrigin } from "../browser/csrf.ts";
 import type { Csrf } from "../browser/csrf.ts";
 import type { Asking } from "../http/inbound.ts";
 import type { Problem } from "../http/problem.ts";
-import type { VerifiedToken } from "../tokens/claims.ts";
+import type { CallerToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import type { Credential } from "./credential.ts";
 import type { Renew } from "./renew.ts";
 import type { AccessRule } from "./rule.ts";
-import type { Authenticate } from "./standing.ts";
+import type { Authenticate, AuthenticateBearer } from "./standing.ts";
 
 /** Who is calling; `setCookies` ride on the answer when the pair was rotated in passing. */
 export interface Caller {
-  readonly token: VerifiedToken;
+  readonly token: CallerToken;
   readonly setCookies: readonly string[];
 }
 
@@ -47,9 +47,11 @@ export function createIdentify(parts: {
   readonly csrf: Csrf;
   readonly verifier: TokenVerifier;
   readonly authenticate: Authenticate;
+  /** For `Authorization: Bearer`; a cookie never holds a token of somebody else's. */
+  readonly authenticateBearer: AuthenticateBearer;
   readonly renew: Renew;
 }): Identify {
-  const { origin, csrf, verifier, authenticate, renew } = parts;
+  const { origin, csrf, verifier, authenticate, authenticateBearer, renew } = parts;
   type Rule = Parameters<Identify>[2];
 
   /** From our own origin, or from one that the route trusts with cookies. */
@@ -70,20 +72,24 @@ export function createIdentify(parts: {
     if (credential.kind === "refused") return refused(credential.code);
     const { cookies } = credential;
     let code: Problem["code"] = "token_missing";
-    if (credential.kind !== "none") {
+    if (credential.kind === "bearer") {
+      const token = await authenticateBearer(credential.token, asking.around.waitUntil);
+      return typeof token === "string" ? refused(token) : { token, setCookies: NO_COOKIES };
+    }
+    if (credential.kind === "cookie") {
       const decided = authenticate(credential.token, asking.around.waitUntil);
       const token = decided instanceof Promise ? await decided : decided;
       if (typeof token !== "string") {
-        const trusted = credential.kind === "bearer" ||
-          // A script can open a WebSocket to any site and send no header of ours along.
-          (asking.upgrades ? passesOriginRule(asking, rule) : isSafeMethod(asking.method) ||
-            await passesCsrf(asking, token.sid, cookies, rule));
+        // A script can open a WebSocket to any site and send no header of ours along.
+        const trusted = asking.upgrades
+          ? passesOriginRule(asking, rule)
+          : isSafeMethod(asking.method) || await passesCsrf(asking, token.sid, cookies, rule);
         return trusted ? { token, setCookies: NO_COOKIES } : refused("csrf_failed");
       }
       code = token;
     }
     // The answer to an upgrade can not be counted on to carry cookies.
-    const refreshable = rule.transparent && credential.kind !== "bearer" && !asking.upgrades &&
+    const refreshable = rule.transparent && !asking.upgrades &&
       (code === "token_expired" || code === "token_missing");
     if (!refreshable || cookies.refresh === null) return refused(code);
     return await renewed(asking, cookies.refresh, cookies, rule);
@@ -109,7 +115,7 @@ export function createIdentify(parts: {
 
   return function identify(asking, credential, rule) {
     if (credential.kind === "bearer") {
-      const token = authenticate(credential.token, asking.around.waitUntil);
+      const token = authenticateBearer(credential.token, asking.around.waitUntil);
       // The usual case, decided without a promise.
       if (!(token instanceof Promise) && typeof token !== "string") {
         return { token, setCookies: NO_COOKIES };

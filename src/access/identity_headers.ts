@@ -4,7 +4,7 @@
  * @module
  */
 import type { JsonValue } from "../base/json.ts";
-import type { VerifiedToken } from "../tokens/claims.ts";
+import type { CallerToken } from "../tokens/claims.ts";
 
 /** The header that carries a mapped claim: `email` becomes `X-Auth-Email`. */
 export function claimHeader(claim: string): string {
@@ -31,16 +31,18 @@ export function headerValue(value: JsonValue): string {
 /** Prepares the identity headers of an upstream; a token's are made once. */
 export function createIdentityHeaders(
   mapped: Readonly<Record<string, string>>,
-): (token: VerifiedToken) => readonly (readonly [string, string])[] {
-  const made = new WeakMap<VerifiedToken, readonly (readonly [string, string])[]>();
+): (token: CallerToken) => readonly (readonly [string, string])[] {
+  const made = new WeakMap<CallerToken, readonly (readonly [string, string])[]>();
   return function identityHeadersOf(token) {
     const known = made.get(token);
     if (known !== undefined) return known;
     const headers: [string, string][] = [
       ["x-auth-subject", headerValue(token.subject)],
-      ["x-auth-session", token.sid],
       ["x-auth-scope", headerValue(token.scope)],
+      ["x-auth-actor", token.actor],
     ];
+    if (token.sid !== null) headers.push(["x-auth-session", token.sid]);
+    if (token.client !== null) headers.push(["x-auth-client", headerValue(token.client)]);
     for (const [name, claim] of Object.entries(mapped)) {
       const value = Object.hasOwn(token.claims, claim) ? token.claims[claim] : undefined;
       if (value !== undefined) headers.push([name.toLowerCase(), headerValue(value)]);

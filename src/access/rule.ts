@@ -4,7 +4,7 @@
  * @module
  */
 import type { Cors } from "../browser/cors.ts";
-import type { VerifiedToken } from "../tokens/claims.ts";
+import type { CallerToken } from "../tokens/claims.ts";
 
 /** Of a prepared route, what the decision needs. */
 export interface AccessRule {
@@ -14,7 +14,7 @@ export interface AccessRule {
   readonly strict: boolean;
   /** An expired access cookie is rotated in passing. */
   readonly transparent: boolean;
-  readonly satisfied: ((claims: VerifiedToken["claims"]) => boolean) | null;
+  readonly satisfied: ((claims: CallerToken["claims"]) => boolean) | null;
   readonly requiredScope: readonly string[] | undefined;
   readonly cors: Cors | null;
 }

@@ -10,6 +10,7 @@ import type { SimpleJwtVersion } from "../access/simplejwt_words.ts";
 import type { PagesConfig } from "../endpoints/pages/options.ts";
 import type { IdentityOptions } from "../identity/options.ts";
 import type { ThrottleOptions } from "../sign_in/options.ts";
+import type { IssuerOptions } from "../tokens/issuers/options.ts";
 import type { AssertionConfig, TokenOptions } from "../tokens/options.ts";
 import type { ProviderConfig } from "./resolve/providers.ts";
 import type { ConfigFile } from "./schema/file.ts";
@@ -30,6 +31,8 @@ export interface UpstreamConfig {
   readonly ejection: EjectionConfig | null;
   readonly tls: TlsConfig | null;
   readonly assertion: AssertionConfig | null;
+  /** Whether a token that others signed reaches it. */
+  readonly forwardToken: boolean;
   /** Header name to claim name. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -81,6 +84,8 @@ export interface GatewayConfig {
   readonly identity: IdentityOptions;
   /** OpenID providers by name. */
   readonly providers: ReadonlyMap<string, ProviderConfig>;
+  /** Whose access tokens are taken beside our own. */
+  readonly issuers: readonly IssuerOptions[];
   readonly tokens: TokenOptions;
   /** Whose words API clients hear; `null`: SimpleJWT's newest at the token endpoints only. */
   readonly compat: SimpleJwtVersion | null;

@@ -7,6 +7,7 @@
 import type { Environment, Mode } from "../base/environment.ts";
 import { demoConfigFile } from "../demo/config_file.ts";
 import type { GatewayConfig } from "./config.ts";
+import { issuerProblems } from "./issuer_problems.ts";
 import { ConfigError, describeIssue } from "./problems.ts";
 import { danglingReferences } from "./references.ts";
 import { resolveConfig } from "./resolve/file.ts";
@@ -98,7 +99,11 @@ export function parseConfig(
 function checked(value: unknown, mode: Mode): ConfigFile {
   const parsed = configSchema.safeParse(value, { reportInput: true });
   if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap(describeIssue));
-  const problems = [...danglingReferences(parsed.data), ...safetyProblems(parsed.data, mode)];
+  const problems = [
+    ...danglingReferences(parsed.data),
+    ...safetyProblems(parsed.data, mode),
+    ...issuerProblems(parsed.data),
+  ];
   if (problems.length > 0) throw new ConfigError(problems);
   return parsed.data;
 }

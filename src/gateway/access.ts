@@ -30,6 +30,7 @@ import { createPairMinter } from "../tokens/mint.ts";
 import { createTokenVerifier } from "../tokens/verify.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import type { Core } from "./core.ts";
+import { createBearer } from "./issuers.ts";
 import type { GatewayPorts } from "./ports.ts";
 
 /** What proxied requests and Postern's own endpoints share. */
@@ -73,7 +74,14 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
   const csrf = createCsrf(keys.hmacKeys);
   const toCookies = createToCookies({ jar, csrf, clock });
   const renew = createRenew({ sessions, toCookies });
-  const identify = createIdentify({ origin, csrf, verifier, authenticate, renew });
+  const identify = createIdentify({
+    origin,
+    csrf,
+    verifier,
+    authenticate,
+    authenticateBearer: createBearer(core, config, ports, authenticate),
+    renew,
+  });
   return {
     verifier,
     authenticate,

@@ -61,7 +61,10 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     return surroundingsOf(client, trace, connection.waitUntil, core.events);
   }
 
-  const scanner = createTokenScanner(config.tokens);
+  const scanner = createTokenScanner({
+    ...config.tokens,
+    issuers: config.issuers.map(({ issuer }) => issuer),
+  });
   const attachLifeline = createLifelines({
     view: core.view,
     clock: core.clock,

@@ -11,6 +11,7 @@ import type { SessionStore } from "../store/port.ts";
 import type { EventSink } from "../telemetry/events.ts";
 import type { Meter } from "../telemetry/meter.ts";
 import type { KeyRing } from "../tokens/key_ring.ts";
+import type { SharedDocuments } from "../tokens/issuers/key_set.ts";
 import type { LegacyKey } from "../tokens/legacy.ts";
 
 /** What lives as long as the process. */
@@ -34,6 +35,8 @@ export interface GatewayPorts {
   readonly legacyKey?: LegacyKey | null;
   /** Reaches the identity source's other endpoints. */
   readonly askFetch?: typeof fetch;
+  /** Keeps fetched key sets beyond this instance (Workers). */
+  readonly sharedDocuments?: SharedDocuments;
   readonly transport: Transport;
   /** Absent where nothing runs outside a request (Workers): no active health checks then. */
   readonly background?: Background & { close(): void };

@@ -31,6 +31,7 @@ export function compileTable(
       name,
       ...createUpstreamPaths(upstream, ports),
       passesHost: upstream.host === "incoming",
+      forwardToken: upstream.forwardToken,
       identityHeaders: createIdentityHeaders({ ...mappedHeaders(config), ...upstream.headers }),
       assertion: upstream.assertion === null ? null : {
         header: upstream.assertion.header,

@@ -44,16 +44,17 @@ export function assertPossible(config: GatewayConfig, { transport }: GatewayPort
   if (problems.length > 0) throw new ConfigError(problems);
 }
 
-/** Every claim mapped in an identity source reaches upstreams as `X-Auth-<Claim>`. */
-export function mappedHeaders(config: GatewayConfig): Record<string, string> {
-  const claims = [
-    ...(config.identity.kind === "upstream" ? Object.keys(config.identity.claims) : []),
-    ...Array.from(config.providers.values()).flatMap(({ admission }) =>
-      Object.keys(admission.claims)
-    ),
+/** Every claim that a source maps reaches upstreams as `X-Auth-<Claim>`. */
+export function mappedHeaders(
+  { identity, providers, issuers }: GatewayConfig,
+): Record<string, string> {
+  const mapped = [
+    ...(identity.kind === "upstream" ? Object.keys(identity.claims) : []),
+    ...Array.from(providers.values()).flatMap(({ admission }) => Object.keys(admission.claims)),
+    ...issuers.flatMap(({ claims }) => Object.keys(claims)),
   ];
   return Object.fromEntries(
-    claims
+    mapped
       .filter((claim) => claim !== "scope")
       .map((claim) => [claimHeader(claim), claim]),
   );

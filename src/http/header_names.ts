@@ -32,7 +32,14 @@ export const FORWARDING = [
 ];
 
 /** The identity headers that every upstream gets. */
-export const IDENTITY = ["x-auth-subject", "x-auth-session", "x-auth-scope", "x-auth-assertion"];
+export const IDENTITY = [
+  "x-auth-subject",
+  "x-auth-session",
+  "x-auth-scope",
+  "x-auth-actor",
+  "x-auth-client",
+  "x-auth-assertion",
+];
 
 /** Written by the HTTP client for the connection to the upstream. */
 export const CONNECTION_BOUND = ["host", "expect", "content-length"];

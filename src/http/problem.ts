@@ -43,6 +43,7 @@ const STATUS = {
   misconfigured: 503,
   not_ready: 503,
   identity_unavailable: 503,
+  issuer_unavailable: 503,
   store_unavailable: 503,
   upstream_busy: 503,
   upstream_down: 503,
@@ -91,6 +92,7 @@ const TITLE: Readonly<Record<ProblemCode, string>> = {
   upstream_unavailable: "The upstream can not be reached",
   misconfigured: "The gateway is not set up; its log says what is missing",
   identity_unavailable: "Sign-in is not possible at the moment",
+  issuer_unavailable: "The issuer of the token can not be asked for its keys at the moment",
   store_unavailable: "Sessions can not be checked at the moment",
   upstream_timeout: "The upstream did not answer in time",
 };

@@ -5,14 +5,14 @@
  */
 import type { Inbound } from "../http/inbound.ts";
 import type { GatewayMetrics, UpstreamOutcome } from "../telemetry/metrics.ts";
-import type { VerifiedToken } from "../tokens/claims.ts";
+import type { CallerToken } from "../tokens/claims.ts";
 import type { Outcome } from "./dispatch.ts";
 import type { PreparedRoute } from "./route.ts";
 
 /** What became of a request; times are on the monotonic clock. */
 export interface Answered {
   readonly route: PreparedRoute;
-  readonly token: VerifiedToken | null;
+  readonly token: CallerToken | null;
   readonly beganAtMs: number;
   /** When the upstream was asked, and when it had answered. */
   readonly sentAtMs: number;

@@ -9,7 +9,8 @@ import type { CookieJar } from "../browser/cookies.ts";
 import { VIA } from "../http/header_names.ts";
 import type { HeaderReader } from "../http/headers.ts";
 import type { Inbound } from "../http/inbound.ts";
-import type { VerifiedToken } from "../tokens/claims.ts";
+import { isOurs } from "../tokens/claims.ts";
+import type { CallerToken } from "../tokens/claims.ts";
 import { holdsCsrfShaped } from "../tokens/scan.ts";
 import type { TokenScanner } from "../tokens/scan.ts";
 import { forwardingHeaders } from "./forwarding.ts";
@@ -23,7 +24,7 @@ export type HeaderPairs = [string, string][];
 export type OutgoingHeaders = (
   inbound: Pick<Inbound, "headers" | "authority" | "around">,
   upstream: PreparedUpstream,
-  token: VerifiedToken | null,
+  token: CallerToken | null,
 ) => HeaderPairs | Promise<HeaderPairs>;
 
 /** A Bearer credential, alone or in a list that something joined. */
@@ -42,10 +43,17 @@ export function createOutgoingHeaders(parts: {
   const ownProto = origin.slice(0, origin.indexOf(":"));
 
   /** What may be passed on of one header, or `null`. */
-  function passable(name: string, value: string, isProtected: boolean): string | null {
+  function passable(
+    name: string,
+    value: string,
+    token: CallerToken | null,
+    forwardToken: boolean,
+  ): string | null {
     if (name === "cookie") return otherCookies(value);
-    // On a protected route Bearer is ours; on an open one it may be the upstream's own.
-    if (isProtected && name === "authorization" && BEARER.test(value)) return null;
+    // On a protected route Bearer is the caller's token; on an open one it may be the upstream's own.
+    if (token !== null && name === "authorization" && BEARER.test(value)) {
+      return forwardToken && !isOurs(token) ? value : null;
+    }
     // Ours in any other header is dropped too, whatever the client calls it.
     if (scanner.holdsOurs(value)) return null;
     // A backend may have CSRF tokens of its own under the same names.
@@ -64,7 +72,7 @@ export function createOutgoingHeaders(parts: {
     const pairs: HeaderPairs = [];
     for (const [name, value] of incoming) {
       if (staysBehind(name) || connectionBound?.has(name)) continue;
-      const passed = passable(name, value, isProtected);
+      const passed = passable(name, value, token, upstream.forwardToken);
       if (passed !== null) pairs.push([name, passed]);
     }
     const via = incoming.get("via");

@@ -6,7 +6,7 @@
 import type { AccessRule } from "../access/rule.ts";
 import type { Rewrite } from "../policy/rewrite.ts";
 import type { MintAssertion } from "../tokens/assertion.ts";
-import type { VerifiedToken } from "../tokens/claims.ts";
+import type { CallerToken } from "../tokens/claims.ts";
 import type { Connect } from "./connect.ts";
 import type { Forward } from "./forward.ts";
 import type { HeaderRules } from "./header_rules.ts";
@@ -19,7 +19,9 @@ export interface PreparedUpstream {
   readonly passesHost: boolean;
   /** Absent where the runtime can not pass WebSockets through. */
   readonly connect: Connect | null;
-  readonly identityHeaders: (token: VerifiedToken) => readonly (readonly [string, string])[];
+  /** Whether a Bearer token that others signed is passed on. */
+  readonly forwardToken: boolean;
+  readonly identityHeaders: (token: CallerToken) => readonly (readonly [string, string])[];
   readonly assertion: { readonly header: string; readonly mint: MintAssertion } | null;
 }
 

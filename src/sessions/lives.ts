@@ -19,11 +19,13 @@ export function livesOf(options: TokenOptions): Lives {
   const { accessTtlSeconds, refreshTtlSeconds, sessionMaxAgeSeconds, legacy } = options;
   const slackSeconds = 2 * options.clockToleranceSeconds + 1;
   const longestSeconds = Math.max(accessTtlSeconds, refreshTtlSeconds);
+  const { foreignTtlSeconds = 0 } = options;
   return {
     // How long others let their access tokens live is not known here (`tokens/legacy.ts`).
-    denyForMs: ((legacy === null ? accessTtlSeconds : longestSeconds) + slackSeconds) * 1000,
+    denyForMs: (Math.max(legacy === null ? accessTtlSeconds : longestSeconds, foreignTtlSeconds) +
+      slackSeconds) * 1000,
     rememberForMs:
-      ((legacy === null ? longestSeconds : Math.max(longestSeconds, sessionMaxAgeSeconds)) +
+      (Math.max(longestSeconds, legacy === null ? 0 : sessionMaxAgeSeconds, foreignTtlSeconds) +
         slackSeconds) * 1000,
   };
 }

@@ -43,6 +43,8 @@ export type AuditEvent =
   }
   | { readonly event: "upstream_failed"; readonly upstream: string; readonly reason: string }
   | { readonly event: "identity_unavailable"; readonly reason: string }
+  /** The keys of an issuer could not be fetched; tokens it signed go on by the keys that are known. */
+  | { readonly event: "issuer_keys_unavailable"; readonly issuer: string; readonly reason: string }
   | { readonly event: "store_unavailable"; readonly reason: string }
   | { readonly event: "internal_error"; readonly reason: string }
   /** Somebody did something through the admin listener, or the command line. */

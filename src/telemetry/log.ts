@@ -15,6 +15,7 @@ const WARNINGS: ReadonlySet<AuditEvent["event"]> = new Set([
   "sign_in_throttled",
   "upstream_failed",
   "identity_unavailable",
+  "issuer_keys_unavailable",
   "store_unavailable",
 ]);
 

@@ -6,13 +6,13 @@
  */
 import { sign } from "hono/jwt";
 import type { Clock } from "../base/clock.ts";
-import type { VerifiedToken } from "./claims.ts";
+import type { CallerToken } from "./claims.ts";
 import { KeyRingError } from "./key_ring.ts";
 import type { KeyRing } from "./key_ring.ts";
 import type { AssertionConfig } from "./options.ts";
 
 /** Gives the assertion for an access token: at once when one is fresh, else as a promise. */
-export type MintAssertion = (token: VerifiedToken) => string | Promise<string>;
+export type MintAssertion = (token: CallerToken) => string | Promise<string>;
 
 /** An assertion is minted anew when less than this share of its life is left. */
 const RENEW_AT_SHARE_LEFT = 0.5;
@@ -41,9 +41,9 @@ export function createAssertionMinter(options: {
     ]);
   }
   const { signKey, alg } = key;
-  const minted = new WeakMap<VerifiedToken, { jwt: string; renewAtMs: number }>();
+  const minted = new WeakMap<CallerToken, { jwt: string; renewAtMs: number }>();
 
-  async function mint(token: VerifiedToken): Promise<string> {
+  async function mint(token: CallerToken): Promise<string> {
     const nowMs = clock();
     const issuedAtSeconds = Math.floor(nowMs / 1000);
     const { nbf: _nbf, ...claims } = token.claims;
@@ -54,7 +54,8 @@ export function createAssertionMinter(options: {
         iss: options.issuer,
         aud: config.audience,
         sub: token.subject,
-        sid: token.sid,
+        ...(token.sid === null ? {} : { sid: token.sid }),
+        ...(token.client === null ? {} : { client_id: token.client }),
         jti: crypto.randomUUID(),
         iat: issuedAtSeconds,
         exp: issuedAtSeconds + config.ttlSeconds,

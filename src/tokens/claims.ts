@@ -12,20 +12,23 @@ import type { KeyBinding } from "../base/session.ts";
 /** `token_type`, checked strictly: a refresh token is never an access token. */
 export type TokenType = "access" | "refresh";
 
-/** A token that was verified, with its claims at hand. */
-export interface VerifiedToken {
-  readonly type: TokenType;
-  /** Signed by what was there before Postern (`legacy.ts`). */
-  readonly isLegacy: boolean;
+/** What the access token of a caller says, whoever signed it. */
+export interface CallerToken {
   readonly subject: string;
-  readonly sid: string;
+  /** Whether a person or a program is calling. */
+  readonly actor: "user" | "client";
+  /** The client that the token was given to, where it names one. */
+  readonly client: string | null;
+  /** `null`: there is no session of ours behind it. */
+  readonly sid: string | null;
+  /** Names this one token to the blacklist. */
   readonly jti: string;
   readonly issuedAtSeconds: number;
   /** When it ends: its `exp`, or earlier where tokens are to live shorter today. */
   readonly expiresAtSeconds: number;
   /** `exp` as it was signed, in seconds: a revocation has to outlive it. */
   readonly exp: number;
-  /** Birth of the session, from the head of its UUIDv7 `sid`. */
+  /** Birth of the session, or of the token where there is none: "revoked before" looks at this. */
   readonly sessionCreatedAtMs: number;
   /** Names of the groups that its session is in; its subject's is always among them. */
   readonly groups: readonly string[];
@@ -33,8 +36,22 @@ export interface VerifiedToken {
   readonly bound: KeyBinding | null;
   /** Space-separated scope tokens (RFC 8693 §4.2), or the empty string. */
   readonly scope: string;
-  /** The whole payload. */
+  /** What requirements and header mappings look into. */
   readonly claims: Readonly<Record<string, JsonValue>>;
+}
+
+/** A token of ours that was verified, with its claims (the whole payload) at hand. */
+export interface VerifiedToken extends CallerToken {
+  readonly type: TokenType;
+  /** Signed by what was there before Postern (`legacy.ts`). */
+  readonly isLegacy: boolean;
+  /** A UUIDv7, with the session's birth in its head. */
+  readonly sid: string;
+}
+
+/** Whether a token of a caller is one of ours, with a session behind it. */
+export function isOurs(token: CallerToken): token is VerifiedToken {
+  return token.sid !== null;
 }
 
 /** Why a token is not accepted. */
@@ -84,6 +101,8 @@ export function checkClaims(
     type: expected,
     isLegacy: false,
     subject: sub,
+    actor: "user",
+    client: null,
     sid,
     jti,
     issuedAtSeconds: iat,

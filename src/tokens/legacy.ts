@@ -142,6 +142,8 @@ export function createLegacyCheck(
       type: expected,
       isLegacy: true,
       subject,
+      actor: "user",
+      client: null,
       sid: await sessionOf(jti, sessionCreatedAtMs),
       jti,
       issuedAtSeconds: iat,

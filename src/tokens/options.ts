@@ -33,4 +33,6 @@ export interface TokenOptions {
   readonly subjectClaim: string | null;
   /** Tokens from before Postern. */
   readonly legacy: LegacyConfig | null;
+  /** The longest life of a token that others signed (`issuers/`); absent where none are taken. */
+  readonly foreignTtlSeconds?: number;
 }

@@ -15,6 +15,8 @@ import { createUnescaped } from "./unescape.ts";
 export interface ScanOptions {
   /** `iss` of our tokens. */
   readonly issuer: string;
+  /** `iss` of others whose tokens are credentials here. */
+  readonly issuers?: readonly string[];
   /** Tokens from before Postern name no issuer, and are credentials all the same. */
   readonly legacy: Pick<LegacyConfig, "userIdClaim" | "issuer"> | null;
 }
@@ -38,8 +40,8 @@ export interface TokenScanner {
 
 /** No token has a shorter payload: the names of its claims alone are as long. */
 const MIN_PAYLOAD = 100;
-/** Longer ones are refused unread (`verify.ts`), so they open nothing. */
-const MAX_PAYLOAD = 8192;
+/** Longer tokens are refused unread (`verify.ts`, `issuers/signature.ts`), so they open nothing. */
+const MAX_PAYLOAD = 16_384;
 /** Header, payload and signature of the shortest one. */
 const MIN_TOKEN = MIN_PAYLOAD + 50;
 
@@ -51,9 +53,11 @@ const CSRF_START = "v1.";
 const CSRF_LENGTH = 43;
 
 /** Prepares the scanner. */
-export function createTokenScanner({ issuer, legacy }: ScanOptions): TokenScanner {
+export function createTokenScanner({ issuer, issuers = [], legacy }: ScanOptions): TokenScanner {
+  const names: ReadonlySet<unknown> = new Set([issuer, ...issuers]);
+
   function isOurs(payload: Readonly<Record<string, unknown>>): boolean {
-    if (payload["iss"] === issuer) return true;
+    if (names.has(payload["iss"])) return true;
     if (legacy === null || !Object.hasOwn(payload, legacy.userIdClaim)) return false;
     const isToken = payload["token_type"] === "access" || payload["token_type"] === "refresh";
     return isToken && (legacy.issuer === null || payload["iss"] === legacy.issuer);

@@ -11,6 +11,7 @@ import type { ConfigFile } from "../schema/file.ts";
 import type { Secrets } from "../secrets.ts";
 import { resolveIdentity } from "./identity.ts";
 import { resolveProviders } from "./providers.ts";
+import { longestForeignSeconds, resolveIssuers } from "./issuers.ts";
 import { resolveLegacy } from "./tokens.ts";
 import { resolveUpstream } from "./upstream.ts";
 
@@ -33,6 +34,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
     trustedProxies: file.trustedProxies,
     identity: resolveIdentity(file.identity),
     providers: resolveProviders(file, secrets),
+    issuers: resolveIssuers(file.issuers),
     tokens: {
       issuer: file.tokens.issuer ?? url.origin,
       audience: file.tokens.audience ?? url.origin,
@@ -44,6 +46,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
       clockToleranceSeconds: seconds(file.tokens.clockTolerance),
       subjectClaim: file.tokens.subjectClaim ?? null,
       legacy: resolveLegacy(file.tokens.legacy),
+      foreignTtlSeconds: longestForeignSeconds(file.issuers),
     },
     compat: file.compat === undefined ? null : file.compat === "simplejwt" ? "5.5" : file.compat,
     store: resolveStore(file.store),

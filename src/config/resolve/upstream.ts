@@ -41,6 +41,7 @@ export function resolveUpstream(
       ttlSeconds: seconds(options.ttl),
       alg: options.alg,
     },
+    forwardToken: upstream.forwardToken,
     headers: upstream.headers,
   };
 }

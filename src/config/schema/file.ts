@@ -7,6 +7,7 @@
 import * as z from "zod";
 import { admin, stop } from "./admin.ts";
 import { demoIdentity, upstreamIdentity } from "./identity.ts";
+import { issuers } from "./issuers.ts";
 import { pages } from "./pages.ts";
 import { providers } from "./providers.ts";
 import { route } from "./route.ts";
@@ -36,6 +37,7 @@ export const configSchema = z.strictObject({
   identity: z.discriminatedUnion("kind", [upstreamIdentity, demoIdentity]).exactOptional()
     .describe("Who says that a password is right; may be left out where there are providers."),
   providers,
+  issuers,
   tokens: z.strictObject({
     issuer: z.string().min(1).exactOptional().describe("`iss`; the origin if absent."),
     audience: z.string().min(1).exactOptional().describe("`aud`; the origin if absent."),

@@ -24,6 +24,8 @@ export const upstream = z.strictObject({
     .describe("How long to wait for the answer to begin."),
   assertion: assertion.prefault(false)
     .describe("Whether, and how, this upstream gets a signed identity assertion."),
+  forwardToken: z.boolean().prefault(false)
+    .describe("Whether a Bearer token that others signed (issuers) is passed on to it."),
   headers: z.record(headerName, claimName).prefault({})
     .describe('Extra identity headers: header name to claim, e.g. {"Remote-User": "sub"}.'),
   idleTimeout: duration("5m", { min: "50ms", max: "1d" })

@@ -14,6 +14,7 @@ import { readHeaders } from "../../http/headers.ts";
 import type { CodeOutcome, OidcProof } from "../../identity/oidc/port.ts";
 import { admitProof } from "../../sign_in/provider.ts";
 import type { Flow, FlowWish } from "../../sign_in/pending.ts";
+import { isOurs } from "../../tokens/claims.ts";
 import { beginFlow, toSignInPage } from "./begin.ts";
 import { callbackOf, oidcContext, sendTo } from "./parts.ts";
 import type { GatewayContext, OidcEndpointParts, OidcEntry } from "./parts.ts";
@@ -142,7 +143,7 @@ async function signIn(call: Callback, flow: Flow, proof: OidcProof): Promise<Res
     });
     around.emit({ event: "sign_in", subject, sid });
     // A new session always (no fixation), and the one that was here before is over.
-    if (before !== null) {
+    if (before !== null && isOurs(before.token)) {
       await sessions.endOf(before.token);
       around.emit({
         event: "session_revoked",

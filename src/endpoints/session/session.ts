@@ -14,6 +14,7 @@ import { allowOnly, fail, refuse } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import { readHeaders } from "../../http/headers.ts";
 import type { Problem } from "../../http/problem.ts";
+import { isOurs } from "../../tokens/claims.ts";
 import type { VerifiedToken } from "../../tokens/claims.ts";
 import type { BrowserParts } from "./sign_in_form.ts";
 
@@ -77,7 +78,11 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
       upgrades: false,
       signal,
     };
-    return await identify(asking, readCredential(headers, jar), OWN_RULE);
+    const named = await identify(asking, readCredential(headers, jar), OWN_RULE);
+    if ("problem" in named) return named;
+    // Behind a token that others signed there is no session to show or to end.
+    const { token } = named;
+    return isOurs(token) ? { token } : { problem: { code: "token_invalid" } };
   }
 
   async function passesCsrf(

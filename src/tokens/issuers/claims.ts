@@ -7,28 +7,20 @@
 import type { JsonValue, SubjectClaims } from "../../base/json.ts";
 import { compilePointer } from "../../base/json_pointer.ts";
 import { compileClaims, toSubject } from "../claim_map.ts";
+import type { CallerToken } from "../claims.ts";
 import type { IssuerOptions } from "./options.ts";
 
 /** A token that somebody else signed, verified, with its claims at hand. */
-export interface VerifiedForeign {
-  readonly kind: "foreign";
+export interface VerifiedForeign extends CallerToken {
   /** Name of the issuer in the configuration. */
   readonly source: string;
   /** `source|sub`: never equal to a subject of another source. */
   readonly subject: string;
-  /** Whether a person or a program is calling. */
-  readonly actor: "user" | "client";
-  /** The client that the token was given to, as the issuer calls it. */
-  readonly client: string | null;
-  /** There is no session of ours. */
   readonly sid: null;
-  /** `source|jti`, or `source|~hash` for a token that has none: what revokes this one token. */
+  /** `source|jti`, or `source|~hash` for a token that has none. */
   readonly jti: string;
-  readonly issuedAtSeconds: number;
   /** `exp`, or the end of the longest life that is allowed, if that comes first. */
   readonly expiresAtSeconds: number;
-  /** Space-separated scope tokens (RFC 6749 §3.3), or the empty string. */
-  readonly scope: string;
   /** Mapped claims only, `scope` among them. */
   readonly claims: SubjectClaims;
   /** The issuer's own payload. */
@@ -38,8 +30,10 @@ export interface VerifiedForeign {
 /** Why the claims are not accepted. */
 export type ClaimsFailure = "expired" | "not_yet_valid" | "bad_claims" | "wrong_type";
 
-/** What the claims say; `jti` still without its source. */
-export type CheckedClaims = Omit<VerifiedForeign, "jti"> & { readonly jti: string | null };
+/** What the claims say; `jti` still without its source, and nothing revoked by yet. */
+export type CheckedClaims =
+  & Omit<VerifiedForeign, "jti" | "groups">
+  & { readonly jti: string | null };
 
 /** Checks the claims of a token whose signature is good. */
 export type CheckClaims = (
@@ -88,7 +82,6 @@ export function createClaimsCheck(options: IssuerOptions): CheckClaims {
     );
     const scope = [...scopes].join(" ");
     return {
-      kind: "foreign",
       source: name,
       subject: `${name}|${within}`,
       actor,
@@ -96,6 +89,9 @@ export function createClaimsCheck(options: IssuerOptions): CheckClaims {
       sid: null,
       jti: jti ?? null,
       issuedAtSeconds: iat,
+      sessionCreatedAtMs: iat * 1000,
+      exp,
+      bound: null,
       expiresAtSeconds,
       scope,
       claims: scope === "" ? readClaims(payload) : { ...readClaims(payload), scope },

@@ -9,8 +9,9 @@ import QuickLRU from "quick-lru";
 import type { WaitUntil } from "../../base/background.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { GetJson } from "../../outbound/get_json.ts";
+import type { NameGroup } from "../groups.ts";
 import { createClaimsCheck } from "./claims.ts";
-import type { CheckClaims, ClaimsFailure, VerifiedForeign } from "./claims.ts";
+import type { CheckClaims, CheckedClaims, ClaimsFailure, VerifiedForeign } from "./claims.ts";
 import type { PublicKey } from "./jwk.ts";
 import { createKeySet } from "./key_set.ts";
 import type { KeySet, KeySetReport, SharedDocuments } from "./key_set.ts";
@@ -27,8 +28,13 @@ export type ForeignFailure = "not_foreign" | ClaimsFailure | SignatureFailure;
 /** Tokens that others signed. */
 export interface Issuers {
   /**
-   * Verifies a token. One seen before is answered at once, without cryptography;
-   * its expiry is looked at each time. Revocation is not looked at here.
+   * A token that was verified before and is still good, without cryptography and
+   * without a promise; `null`: {@link Issuers.verify} has to be asked.
+   */
+  recall(token: string, waitUntil: WaitUntil): VerifiedForeign | null;
+  /**
+   * Verifies a token. One seen before is answered at once; its expiry is looked
+   * at each time. Revocation is not looked at here.
    */
   verify(
     token: string,
@@ -44,6 +50,8 @@ export interface Issuers {
 /** What issuers are put together from. */
 export interface IssuersParts {
   readonly clock: Clock;
+  /** Names what tokens are revoked with, as for sessions (`tokens/groups.ts`). */
+  readonly nameGroup: NameGroup;
   /** Bounded by `KEY_FETCH_LIMITS`. */
   readonly getJson: GetJson;
   readonly shared?: SharedDocuments | undefined;
@@ -104,32 +112,36 @@ export function createIssuers(
         continue;
       }
       const name = checked.jti ?? `~${await digest(read.signingInput)}`;
-      const verified = { ...checked, jti: `${checked.source}|${name}` };
+      const verified = {
+        ...checked,
+        jti: `${checked.source}|${name}`,
+        groups: await groupsOf(checked, parts.nameGroup),
+      };
       remembered.set(token, { token: verified, key, issuer });
       return verified;
     }
     return failure;
   }
 
+  function recall(token: string, waitUntil: WaitUntil): VerifiedForeign | null {
+    const known = remembered.get(token);
+    if (known === undefined) return null;
+    const { token: verified, key, issuer } = known;
+    const { clockToleranceSeconds } = issuer.options;
+    const isGood = clock() < (verified.expiresAtSeconds + clockToleranceSeconds) * 1000 &&
+      issuer.keys.isFresh(waitUntil) && key.isTrusted;
+    if (!isGood) remembered.delete(token);
+    return isGood ? verified : null;
+  }
+
   return {
+    recall,
     claims(token) {
       if (remembered.has(token)) return true;
       const read = readToken(token);
       return read !== null && candidates(read).length > 0;
     },
-    verify(token, waitUntil) {
-      const known = remembered.get(token);
-      if (known === undefined) return verifyNew(token, waitUntil);
-      const { token: verified, key, issuer } = known;
-      const { clockToleranceSeconds } = issuer.options;
-      if (clock() >= (verified.expiresAtSeconds + clockToleranceSeconds) * 1000) {
-        remembered.delete(token);
-        return "expired";
-      }
-      if (issuer.keys.isFresh(waitUntil) && key.isTrusted) return verified;
-      remembered.delete(token);
-      return verifyNew(token, waitUntil);
-    },
+    verify: (token, waitUntil) => recall(token, waitUntil) ?? verifyNew(token, waitUntil),
   };
 }
 
@@ -153,6 +165,22 @@ function prepare(
     issuers.set(each.issuer, sameIssuer);
   }
   return issuers;
+}
+
+/**
+ * What a token can be revoked with. Named as a session of the same provider would
+ * be, so that a back-channel logout ends both.
+ */
+function groupsOf(
+  { subject, source, payload: { iss, sub, sid } }: CheckedClaims,
+  nameGroup: NameGroup,
+): Promise<string[]> {
+  return Promise.all([
+    nameGroup("subject", subject),
+    nameGroup("provider", source),
+    ...(typeof sub === "string" ? [nameGroup("provider_subject", String(iss), sub)] : []),
+    ...(typeof sid === "string" ? [nameGroup("provider_session", String(iss), sid)] : []),
+  ]);
 }
 
 /** SHA-256 in base64url. */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { createGetJson } from "../../../src/outbound/get_json.ts";
+import { createGroupNames } from "../../../src/tokens/groups.ts";
 import type { VerifiedForeign } from "../../../src/tokens/issuers/claims.ts";
 import { createIssuers } from "../../../src/tokens/issuers/issuers.ts";
 import type { IssuerOptions } from "../../../src/tokens/issuers/options.ts";
@@ -37,6 +38,7 @@ function createVerify(...options: readonly IssuerOptions[]) {
   const clock = createTestClock();
   const issuers = createIssuers(options, {
     clock,
+    nameGroup: createGroupNames("https://postern.example"),
     getJson: createGetJson({ timeoutMs: 5_000, maxBytes: 512 * 1024 }, { fetch }),
   });
   return {
