@@ -71,17 +71,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   base: [],
 };
 
-/** What has not moved yet; this list only shrinks. */
-const UNDER_WAY: ReadonlySet<string> = new Set([
-  "proxy/connect.ts imports config/config.ts",
-  "proxy/forward.ts imports config/config.ts",
-  "proxy/forward.ts imports outbound/network_reason.ts",
-  "proxy/health.ts imports config/config.ts",
-  "proxy/pool.ts imports config/config.ts",
-  "proxy/ws_dial.ts imports outbound/network_reason.ts",
-  "proxy/worker_web_socket.ts imports outbound/network_reason.ts",
-]);
-
 /** Every module of `src`, with what it imports of it; types count, too. */
 async function modules(): Promise<Module[]> {
   const found: Module[] = [];
@@ -136,8 +125,7 @@ Deno.test("a room imports only what its line in the table names", () => {
     if (allowed === undefined) return [`${name}: there is no room "${own}"`];
     return imports
       .filter((target) => ![own, "base", ...allowed].includes(room(target)))
-      .map((target) => `${name} imports ${target}`)
-      .filter((line) => !UNDER_WAY.has(line));
+      .map((target) => `${name} imports ${target}`);
   });
   assert.deepEqual(wrong, []);
 });
@@ -149,7 +137,7 @@ Deno.test("Hono's app is known where paths are served, a runtime at its door onl
     if (!knowsApp) assert.doesNotMatch(text, /from "hono";/, name);
     if (!name.startsWith("runtime/deno/")) {
       assert.doesNotMatch(text.replaceAll(/^ *\*.*$/gm, ""), /\bDeno\.[a-z]/i, name);
-      if (!name.startsWith("store/sqlite") && name !== "proxy/ws_dial.ts") {
+      if (!name.startsWith("store/sqlite")) {
         assert.doesNotMatch(text, /from "(?:node:|ws"|undici")/, name);
       }
     }

@@ -46,9 +46,3 @@ export function createLimits(limits: LimitsConfig): CheckLimits {
     return null;
   };
 }
-
-/** The declared length of a body: `null` if none was declared. */
-export function declaredBytes(headers: IncomingHeaders): number | null {
-  const length = headers.get("content-length");
-  return length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null;
-}

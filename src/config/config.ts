@@ -13,54 +13,16 @@ import type { ThrottleOptions } from "../sign_in/options.ts";
 import type { IssuerOptions } from "../tokens/issuers/options.ts";
 import type { AssertionConfig, TokenOptions } from "../tokens/options.ts";
 import type { ProviderConfig } from "./resolve/providers.ts";
+import type { UpstreamOptions } from "../upstream/options.ts";
 import type { ConfigFile } from "./schema/file.ts";
 
-/** A backend. */
-export interface UpstreamConfig {
-  readonly name: string;
-  /** Origins without a trailing slash. */
-  readonly targets: readonly string[];
-  /** Until an answer begins. */
-  readonly timeoutMs: number;
-  /** Between two pieces of an answer. */
-  readonly idleTimeoutMs: number;
-  readonly maxConcurrent: number;
-  readonly host: "target" | "incoming";
-  readonly health: HealthConfig | null;
-  /** `null`: a target that fails goes on getting requests. */
-  readonly ejection: EjectionConfig | null;
-  readonly tls: TlsConfig | null;
+/** A backend: how to reach it, and what it is told of callers. */
+export interface UpstreamConfig extends UpstreamOptions {
   readonly assertion: AssertionConfig | null;
   /** Whether a token that others signed reaches it. */
   readonly forwardToken: boolean;
   /** Header name to claim name. */
   readonly headers: Readonly<Record<string, string>>;
-}
-
-/** How targets are asked whether they work. */
-export interface HealthConfig {
-  readonly path: string;
-  readonly intervalMs: number;
-  readonly timeoutMs: number;
-  /** Good answers in a row that make a target healthy again. */
-  readonly healthyAfter: number;
-  /** Bad ones in a row that take it out. */
-  readonly unhealthyAfter: number;
-}
-
-/** When a target that fails is given a rest. */
-export interface EjectionConfig {
-  readonly failures: number;
-  readonly forMs: number;
-  /** Answers that count as failures. */
-  readonly statuses: ReadonlySet<number>;
-}
-
-/** PEM files for connections to an upstream. */
-export interface TlsConfig {
-  readonly caPath: string | null;
-  readonly certPath: string | null;
-  readonly keyPath: string | null;
 }
 
 /** One line of the route table. */

@@ -11,14 +11,8 @@ import page from "./demo_page.html" with { type: "text" };
 /** The target that stands for the demo upstream; `.internal` names never resolve publicly. */
 export const DEMO_TARGET = "http://demo.postern.internal";
 
-/** Wraps a `fetch` so that requests to {@link DEMO_TARGET} are answered in this process. */
-export function withDemoUpstream(next: typeof fetch): typeof fetch {
-  return function fetchOrDemo(input, init) {
-    const url = input instanceof Request ? input.url : String(input);
-    if (!url.startsWith(`${DEMO_TARGET}/`)) return next(input, init);
-    return answer(new Request(input, init));
-  };
-}
+/** Answers requests to {@link DEMO_TARGET} in this process. */
+export const demoFetch: typeof fetch = (input, init) => answer(new Request(input, init));
 
 const MAX_ECHO_BYTES = 64 * 1024;
 

@@ -24,7 +24,7 @@ import type { Core } from "./core.ts";
 import { createEndpoints } from "./endpoints.ts";
 import type { GatewayPorts } from "./ports.ts";
 import { compileTable } from "./table.ts";
-import { assertPossible, identityHeaderNames } from "./upstreams.ts";
+import { identityHeaderNames, openUpstreams } from "./upstreams.ts";
 
 /** What the admin listener asks of a gateway. */
 export interface GatewayInside {
@@ -51,7 +51,7 @@ export interface Gateway {
  * @throws {KeyRingError} when an upstream asks for an assertion no key can sign.
  */
 export function createGateway(core: Core, config: GatewayConfig, ports: GatewayPorts): Gateway {
-  assertPossible(config, ports);
+  const upstreams = openUpstreams(config, ports);
   const access = createAccess(core, config, ports);
   const clientOf = createClientResolver(config.trustedProxies);
 
@@ -76,7 +76,7 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     surroundings,
     access: {
       checkLimits: createLimits(config.limits),
-      match: createMatch({ table: compileTable(core, config, ports), scanner }),
+      match: createMatch({ table: compileTable(core, config, upstreams), scanner }),
       decide: access.decide,
       words: access.words,
     },
@@ -88,6 +88,7 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     }),
     finish: createFinish(attachLifeline),
     noteAnswer: createNoteAnswer({ metrics: core.metrics, logsAccess: config.log.access }),
+    hiddenBody: ports.hiddenBody ?? (() => null),
     attachLifeline,
   });
   const app = createEndpoints({ core, access, config, ports, surroundings });
@@ -95,6 +96,9 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
   return {
     fetch: (request, connection) => app.fetch(request, connection),
     inside: { core, config, sessions: access.sessions },
-    close: () => ports.background?.close(),
+    close() {
+      upstreams.close();
+      ports.background?.close();
+    },
   };
 }

@@ -6,10 +6,11 @@
 import type { Background } from "../base/background.ts";
 import type { Clock } from "../base/clock.ts";
 import type { IdentitySource } from "../identity/port.ts";
-import type { Transport } from "../proxy/forward.ts";
+import type { HiddenBody } from "../http/request_body.ts";
 import type { SessionStore } from "../store/port.ts";
 import type { EventSink } from "../telemetry/events.ts";
 import type { Meter } from "../telemetry/meter.ts";
+import type { Transports } from "../upstream/transport.ts";
 import type { KeyRing } from "../tokens/key_ring.ts";
 import type { SharedDocuments } from "../tokens/issuers/key_set.ts";
 import type { LegacyKey } from "../tokens/legacy.ts";
@@ -37,7 +38,9 @@ export interface GatewayPorts {
   readonly askFetch?: typeof fetch;
   /** Keeps fetched key sets beyond this instance (Workers). */
   readonly sharedDocuments?: SharedDocuments;
-  readonly transport: Transport;
+  readonly transports: Transports;
+  /** The runtime's way to bodies that `Request` hides; absent where there is none. */
+  readonly hiddenBody?: HiddenBody;
   /** Absent where nothing runs outside a request (Workers): no active health checks then. */
   readonly background?: Background & { close(): void };
 }

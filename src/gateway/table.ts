@@ -17,19 +17,24 @@ import { compileHeaderRules } from "../proxy/header_rules.ts";
 import type { PreparedRoute, PreparedUpstream } from "../proxy/route.ts";
 import { createAssertionMinter } from "../tokens/assertion.ts";
 import type { Core } from "./core.ts";
-import type { GatewayPorts } from "./ports.ts";
-import { createUpstreamPaths, mappedHeaders } from "./upstreams.ts";
+import { mappedHeaders } from "./upstreams.ts";
+import type { OpenUpstreams } from "./upstreams.ts";
 
 /** Postern's own paths first, so that no pattern of the configuration can take them over. */
 export function compileTable(
   core: Pick<Core, "keys" | "clock">,
   config: GatewayConfig,
-  ports: GatewayPorts,
+  { byName }: OpenUpstreams,
 ): RouteTable<Destination<PreparedRoute>> {
-  const upstreams = new Map(
-    Array.from(config.upstreams, ([name, upstream]): [string, PreparedUpstream] => [name, {
+  const upstreams = new Map<string, PreparedUpstream>();
+  for (const [name, { forward, connect }] of byName) {
+    const upstream = config.upstreams.get(name);
+    if (upstream === undefined) throw new TypeError(`no upstream "${name}"`);
+    upstreams.set(name, {
       name,
-      ...createUpstreamPaths(upstream, ports),
+      forward,
+      connect,
+      via: upstream.connection.via,
       passesHost: upstream.host === "incoming",
       forwardToken: upstream.forwardToken,
       identityHeaders: createIdentityHeaders({ ...mappedHeaders(config), ...upstream.headers }),
@@ -44,8 +49,8 @@ export function compileTable(
           clock: core.clock,
         }),
       },
-    }]),
-  );
+    });
+  }
   return compileRoutes([
     ...ownPaths(config).map((path): RoutePattern<Destination<PreparedRoute>> => ({
       path,

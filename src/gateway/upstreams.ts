@@ -4,44 +4,39 @@
  * @module
  */
 import { claimHeader } from "../access/identity_headers.ts";
-import type { GatewayConfig, UpstreamConfig } from "../config/config.ts";
+import type { GatewayConfig } from "../config/config.ts";
 import { ConfigError } from "../config/problems.ts";
-import { createConnect } from "../proxy/connect.ts";
-import { createForward } from "../proxy/forward.ts";
-import type { UpstreamTransport } from "../proxy/forward.ts";
-import { startHealthChecks } from "../proxy/health.ts";
-import { createPool } from "../proxy/pool.ts";
-import type { PreparedUpstream } from "../proxy/route.ts";
+import { openUpstream } from "../upstream/open.ts";
+import type { Upstream } from "../upstream/open.ts";
 import type { GatewayPorts } from "./ports.ts";
 
-/** The two ways to an upstream, which share its targets. */
-export function createUpstreamPaths(
-  upstream: UpstreamConfig,
-  { transport, background }: GatewayPorts,
-): Pick<PreparedUpstream, "forward" | "connect"> {
-  const pool = createPool(upstream);
-  const own: UpstreamTransport = transport.forUpstream?.(upstream) ?? transport;
-  if (upstream.health !== null && background !== undefined) {
-    startHealthChecks(upstream, upstream.health, { pool, fetch: own.fetch, background });
-  }
-  return {
-    forward: createForward(upstream, { ...transport, fetch: own.fetch }, pool),
-    connect: own.webSocket === undefined ? null : createConnect(upstream, own.webSocket, pool),
-  };
+/** The upstreams of a configuration, by name. */
+export interface OpenUpstreams {
+  readonly byName: ReadonlyMap<string, Upstream>;
+  /** Ends health checks; requests under way, and those that still come, go on. */
+  close(): void;
 }
 
-/** Settings that this runtime has no means to follow. */
-export function assertPossible(config: GatewayConfig, { transport }: GatewayPorts): void {
-  if (transport.forUpstream !== undefined) return;
-  const problems = Array.from(config.upstreams.values()).flatMap(({ name, tls, host }) => [
-    ...(tls === null ? [] : [
-      `upstreams.${name}.tls: certificates for upstreams are files, and this runtime has none; remove the setting, or bind the certificate to the Worker (mTLS binding) in front of it`,
-    ]),
-    ...(host === "target" ? [] : [
-      `upstreams.${name}.host: this runtime always sends the target's own Host; use "target" (the upstream finds the other in X-Forwarded-Host)`,
-    ]),
-  ]);
+/**
+ * Opens all upstreams of a configuration.
+ *
+ * @throws {ConfigError} which names every setting that this runtime can not follow.
+ */
+export function openUpstreams(
+  { upstreams }: Pick<GatewayConfig, "upstreams">,
+  { transports, background }: Pick<GatewayPorts, "transports" | "background">,
+): OpenUpstreams {
+  const problems = [...upstreams.values()].flatMap((each) => transports.refusals(each));
   if (problems.length > 0) throw new ConfigError(problems);
+  const byName = new Map(
+    Array.from(upstreams, ([name, each]) => [name, openUpstream(each, transports, background)]),
+  );
+  return {
+    byName,
+    close() {
+      for (const upstream of byName.values()) upstream.close();
+    },
+  };
 }
 
 /** Every claim that a source maps reaches upstreams as `X-Auth-<Claim>`. */

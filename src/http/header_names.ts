@@ -28,7 +28,6 @@ export const FORWARDING = [
   "forwarded",
   "x-request-id",
   "traceparent",
-  "via",
 ];
 
 /** The identity headers that every upstream gets. */

@@ -27,14 +27,20 @@ export interface Inbound extends Asking {
   readonly authority: string;
 }
 
-/** Whether a request asks to become a WebSocket (RFC 6455 §4.1). */
+/**
+ * Whether a request asks to become a WebSocket of the version that is spoken
+ * (RFC 6455 §4.2.1). Anything short of it is an ordinary request, and the
+ * upstream's to judge.
+ */
 export function isWebSocketUpgrade(
   method: string,
   headers: { get(name: string): string | null },
 ): boolean {
   const upgrade = headers.get("upgrade");
   return upgrade !== null && method === "GET" && lists(upgrade, "websocket") &&
-    lists(headers.get("connection") ?? "", "upgrade");
+    lists(headers.get("connection") ?? "", "upgrade") &&
+    headers.get("sec-websocket-version") === "13" &&
+    /^[A-Za-z0-9+/]{22}==$/.test(headers.get("sec-websocket-key") ?? "");
 }
 
 function lists(value: string, member: string): boolean {

@@ -6,9 +6,12 @@
  */
 import type { Inbound } from "../http/inbound.ts";
 import type { Problem } from "../http/problem.ts";
+import type { RequestBody } from "../http/request_body.ts";
 import type { LifelineCut } from "../sessions/lifeline.ts";
-import type { ConnectOutcome } from "./connect.ts";
-import type { ForwardOutcome } from "./forward.ts";
+import type { NoAnswer } from "../upstream/ask.ts";
+import type { Answer } from "../upstream/transport.ts";
+import { CLOSE_CODE } from "../upstream/web_socket.ts";
+import { passableHandshake, passOn } from "./pass_on.ts";
 import type { HeaderPairs } from "./prepare.ts";
 import type { PreparedRoute } from "./route.ts";
 
@@ -18,7 +21,7 @@ export interface Outgoing {
   /** Rewritten path and query. */
   readonly target: string;
   readonly headers: HeaderPairs;
-  readonly bodyBytes: number | null;
+  readonly body: Exclude<RequestBody, { kind: "unreachable" }>;
   /** Ties what outlives the request to the session; `null` on open routes. */
   readonly attach: ((cut: (why: LifelineCut) => void) => () => void) | null;
 }
@@ -30,38 +33,45 @@ export type Outcome =
   | { readonly kind: "open"; readonly response: Response }
   | { readonly kind: "failed"; readonly problem: Problem; readonly reason: string | null };
 
+/** How a WebSocket is closed whose session has ended. */
+const CLOSURE: Readonly<Record<LifelineCut, readonly [number, string]>> = {
+  expired: [CLOSE_CODE.unauthorized, "token_expired"],
+  revoked: [CLOSE_CODE.unauthorized, "session_revoked"],
+  unknown: [CLOSE_CODE.tryAgainLater, "store_unavailable"],
+};
+
 /** Sends a request to the upstream of its route. */
 export async function dispatch(
   inbound: Inbound,
   route: PreparedRoute,
-  outgoing: Outgoing,
+  { request, target, headers, body, attach }: Outgoing,
 ): Promise<Outcome> {
   const { upstream, maxBodyBytes } = route;
-  const { request, target, headers, bodyBytes, attach } = outgoing;
-  if (inbound.upgrades && upstream.connect !== null) {
+  const answered = (answer: Answer): Outcome => ({
+    kind: "answered",
+    response: passOn(answer, { isPrivate: attach !== null, via: upstream.via }),
+  });
+  if (inbound.upgrades && body.kind === "none") {
     const outcome = await upstream.connect({
       request,
-      incoming: inbound.headers,
       target,
       headers,
-      attach,
+      passBack: passableHandshake,
+      attach: attach === null ? null : (end) => attach((why) => end(...CLOSURE[why])),
     });
     if (outcome.kind === "open") return outcome;
-    return outcome.kind === "refused"
-      ? { kind: "answered", response: outcome.response }
-      : failed(outcome, route);
+    return outcome.kind === "answered" ? answered(outcome.answer) : failed(outcome, route);
   }
   const outcome = await upstream.forward({
     method: inbound.method,
     target,
     headers,
-    body: request.body,
-    bodyBytes,
+    body: body.kind === "none" ? null : body.stream,
+    bodyBytes: body.kind === "none" ? 0 : body.bytes,
     maxBodyBytes,
     client: request,
-    isPrivate: attach !== null,
   });
-  return outcome.kind === "answered" ? outcome : failed(outcome, route);
+  return outcome.kind === "answered" ? answered(outcome.answer) : failed(outcome, route);
 }
 
 /** The problem of a body that is larger than its route takes. */
@@ -69,10 +79,7 @@ export function tooLarge({ maxBodyBytes }: Pick<PreparedRoute, "maxBodyBytes">):
   return { code: "payload_too_large", detail: `At most ${maxBodyBytes} bytes are taken here.` };
 }
 
-function failed(
-  outcome: Exclude<ForwardOutcome | ConnectOutcome, { readonly response: Response }>,
-  route: PreparedRoute,
-): Outcome {
+function failed(outcome: NoAnswer, route: PreparedRoute): Outcome {
   const as = (problem: Problem, reason: string | null): Outcome => ({
     kind: "failed",
     problem,
@@ -80,9 +87,11 @@ function failed(
   });
   switch (outcome.kind) {
     case "timeout":
-      return as({ code: "upstream_timeout" }, "no answer in time");
+      return as({ code: "upstream_timeout" }, outcome.reason);
     case "unavailable":
       return as({ code: "upstream_unavailable" }, outcome.reason);
+    case "bad_answer":
+      return as({ code: "upstream_bad_answer", detail: outcome.reason }, outcome.reason);
     case "busy":
       return as({ code: "upstream_busy" }, "too many requests under way");
     case "down":
@@ -92,7 +101,10 @@ function failed(
       );
     case "too_large":
       return as(tooLarge(route), null);
-    case "abandoned":
+    case "body_broken":
+      // The client is to blame, not the upstream.
+      return as({ code: "body_broken", detail: outcome.reason }, null);
+    case "client_gone":
       // Nobody hears this, and nobody is to blame.
       return as({ code: "upstream_unavailable" }, null);
   }

@@ -6,7 +6,6 @@
  */
 import type { Decide } from "../access/decide.ts";
 import { failure } from "../access/failure.ts";
-import { declaredBytes } from "../access/limits.ts";
 import type { CheckLimits } from "../access/limits.ts";
 import type { Match } from "../access/match.ts";
 import type { RefusalWords } from "../access/refusal.ts";
@@ -16,6 +15,8 @@ import type { HeaderReader } from "../http/headers.ts";
 import { isWebSocketUpgrade } from "../http/inbound.ts";
 import type { Inbound } from "../http/inbound.ts";
 import { problemResponse } from "../http/problem.ts";
+import { declaredBytes, readRequestBody } from "../http/request_body.ts";
+import type { HiddenBody } from "../http/request_body.ts";
 import { readRequestLine } from "../policy/request_line.ts";
 import type { AttachLifeline } from "../sessions/lifeline.ts";
 import type { NoteAnswer } from "./access_log.ts";
@@ -40,6 +41,8 @@ export interface ProxyParts {
   readonly outgoingHeaders: OutgoingHeaders;
   readonly finish: Finish;
   readonly noteAnswer: NoteAnswer;
+  /** The runtime's way to bodies that `Request` hides. */
+  readonly hiddenBody: HiddenBody;
   /** Ends what outlives its request together with the session. */
   readonly attachLifeline: AttachLifeline;
 }
@@ -62,8 +65,8 @@ export function createHandle(parts: ProxyParts): HandleProxied {
     if (path === null) {
       return finish.own(inbound, route, words.refuse(inbound, { code: "ambiguous_path" }));
     }
-    const bodyBytes = request.body === null ? 0 : declaredBytes(headers);
-    if (bodyBytes !== null && bodyBytes > route.maxBodyBytes) {
+    const declared = declaredBytes(headers);
+    if (declared !== null && declared > route.maxBodyBytes) {
       return finish.own(inbound, route, words.refuse(inbound, tooLarge(route)));
     }
 
@@ -74,6 +77,13 @@ export function createHandle(parts: ProxyParts): HandleProxied {
     }
     const { caller } = decision;
     const token = caller?.token ?? null;
+    const reading = readRequestBody(request, headers, parts.hiddenBody);
+    const body = reading instanceof Promise ? await reading : reading;
+    if (body.kind === "unreachable") {
+      const detail = `The runtime hands out no body of a ${inbound.method} request.`;
+      const problem = { code: "not_implemented", detail } as const;
+      return finish.own(inbound, route, words.refuse(inbound, problem));
+    }
     const making = parts.outgoingHeaders(inbound, route.upstream, token);
     const made = making instanceof Promise ? await making : making;
     const sentAtMs = performance.now();
@@ -81,7 +91,7 @@ export function createHandle(parts: ProxyParts): HandleProxied {
       request,
       target: path + target.search,
       headers: route.requestHeaders === null ? made : applyToPairs(route.requestHeaders, made),
-      bodyBytes,
+      body,
       attach: token === null ? null : (cut) => parts.attachLifeline(token, around.waitUntil, cut),
     });
     const answeredAtMs = performance.now();

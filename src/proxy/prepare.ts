@@ -75,8 +75,7 @@ export function createOutgoingHeaders(parts: {
       const passed = passable(name, value, token, upstream.forwardToken);
       if (passed !== null) pairs.push([name, passed]);
     }
-    const via = incoming.get("via");
-    pairs.push(["via", via === null ? VIA : `${via}, ${VIA}`]);
+    if (upstream.via) pairs.push(["via", VIA]);
     if (upstream.passesHost) pairs.push(["host", authority]);
     for (const pair of forwardingHeaders(inbound, ownProto)) pairs.push(pair);
     if (!isProtected) return pairs;

@@ -7,8 +7,8 @@ import type { AccessRule } from "../access/rule.ts";
 import type { Rewrite } from "../policy/rewrite.ts";
 import type { MintAssertion } from "../tokens/assertion.ts";
 import type { CallerToken } from "../tokens/claims.ts";
-import type { Connect } from "./connect.ts";
-import type { Forward } from "./forward.ts";
+import type { Connect } from "../upstream/connect.ts";
+import type { Forward } from "../upstream/forward.ts";
 import type { HeaderRules } from "./header_rules.ts";
 
 /** An upstream, prepared. */
@@ -17,8 +17,9 @@ export interface PreparedUpstream {
   readonly forward: Forward;
   /** Whether the upstream sees the `Host` that the client sent. */
   readonly passesHost: boolean;
-  /** Absent where the runtime can not pass WebSockets through. */
-  readonly connect: Connect | null;
+  readonly connect: Connect;
+  /** Whether `Via` names us to both sides. */
+  readonly via: boolean;
   /** Whether a Bearer token that others signed is passed on. */
   readonly forwardToken: boolean;
   readonly identityHeaders: (token: CallerToken) => readonly (readonly [string, string])[];

@@ -3,7 +3,7 @@
  */
 import axe from "axe-core";
 import assert from "node:assert/strict";
-import { DEMO_TARGET, withDemoUpstream } from "../../src/demo/upstream.ts";
+import { DEMO_TARGET, demoFetch } from "../../src/demo/upstream.ts";
 import { signInOn, startChromium } from "../support/chromium.ts";
 import type { BrowserContext, ChromiumOptions, Page } from "../support/chromium.ts";
 import { startGateway } from "../support/gateway.ts";
@@ -210,7 +210,7 @@ async function violations(page: Page): Promise<string[]> {
   );
 }
 
-const askDemo = withDemoUpstream(fetch);
+const askDemo = demoFetch;
 
 const VIEWS = [
   { name: "desktop-light", width: 1280, height: 800, dark: false },

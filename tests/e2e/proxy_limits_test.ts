@@ -132,7 +132,7 @@ Deno.test("an upstream that does not begin to answer is 504", async () => {
   }
 });
 
-Deno.test("an answer that pauses too long is broken off, never ended cleanly; a small one is 504", async () => {
+Deno.test("an answer that pauses too long is broken off, never ended cleanly, a small one too", async () => {
   for (
     const head of ["Content-Length: 100", "Transfer-Encoding: chunked", "Content-Length: 900000"]
   ) {
@@ -158,11 +158,8 @@ Deno.test("an answer that pauses too long is broken off, never ended cleanly; a 
     });
     try {
       const answer = await fetch(gateway.url);
-      if (head === "Content-Length: 100") await assertProblem(answer, 504, "upstream_timeout");
-      else {
-        assert.equal(answer.status, 200);
-        await assert.rejects(answer.text(), head);
-      }
+      assert.equal(answer.status, 200);
+      await assert.rejects(answer.text(), head);
     } finally {
       await gateway.stop();
       listener.close();

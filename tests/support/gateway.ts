@@ -10,9 +10,10 @@ import { createGateway } from "../../src/gateway/gateway.ts";
 import type { IdentitySource } from "../../src/identity/port.ts";
 import { createIdentitySource } from "../../src/identity/source.ts";
 import { createBackground } from "../../src/runtime/deno/background.ts";
+import { hiddenBody } from "../../src/runtime/deno/hidden_body.ts";
 import { connectionOf } from "../../src/runtime/deno/serve.ts";
-import { createDenoTransport } from "../../src/runtime/deno/transport.ts";
-import type { UpstreamPem } from "../../src/runtime/deno/transport.ts";
+import { createDenoTransports } from "../../src/runtime/deno/transport.ts";
+import type { UpstreamPem } from "../../src/runtime/deno/undici_transport.ts";
 import { createMemoryStore } from "../../src/store/memory/store.ts";
 import type { SessionStore } from "../../src/store/port.ts";
 import type { AuditEvent, EventContext } from "../../src/telemetry/events.ts";
@@ -99,7 +100,8 @@ export async function startGateway(options: TestGatewayOptions = {}): Promise<Te
     identity: options.identity ?? createIdentitySource(config.identity, { fetch }),
     legacyKey: config.tokens.legacy &&
       await importLegacyKey(config.tokens.legacy, options.legacyKey),
-    transport: createDenoTransport(options.pem),
+    transports: createDenoTransports(options.pem),
+    hiddenBody,
     background: createBackground(),
   });
   const server = Deno.serve(

@@ -4,7 +4,9 @@
  * @module
  */
 import { durationMs, seconds } from "../../base/duration.ts";
-import type { EjectionConfig, UpstreamConfig } from "../config.ts";
+import { sizeBytes } from "../../base/size.ts";
+import type { EjectionOptions } from "../../upstream/options.ts";
+import type { UpstreamConfig } from "../config.ts";
 import type { ConfigFile } from "../schema/file.ts";
 
 export function resolveUpstream(
@@ -17,7 +19,9 @@ export function resolveUpstream(
     : assertion;
   return {
     name,
-    targets: upstream.targets.map((target) => new URL(target).origin),
+    targets: upstream.targets.map((target) =>
+      target.startsWith("unix:") ? target : new URL(target).origin
+    ),
     timeoutMs: durationMs(upstream.timeout),
     idleTimeoutMs: durationMs(upstream.idleTimeout),
     maxConcurrent: upstream.maxConcurrent,
@@ -34,6 +38,17 @@ export function resolveUpstream(
       caPath: tls.ca ?? null,
       certPath: tls.cert ?? null,
       keyPath: tls.key ?? null,
+      serverName: tls.serverName ?? null,
+    },
+    connection: {
+      connectTimeoutMs: durationMs(upstream.connectTimeout),
+      keepAliveMs: durationMs(upstream.keepAlive),
+      http2: upstream.http2,
+      answerHeaders: {
+        bytes: sizeBytes(upstream.answerHeaders.bytes),
+        lines: upstream.answerHeaders.lines,
+      },
+      via: upstream.via,
     },
     assertion: options === false ? null : {
       header: options.header,
@@ -47,7 +62,7 @@ export function resolveUpstream(
 }
 
 /** Giving its only target a rest helps nobody, unless somebody asks for it. */
-function resolveEjection(upstream: ConfigFile["upstreams"][string]): EjectionConfig | null {
+function resolveEjection(upstream: ConfigFile["upstreams"][string]): EjectionOptions | null {
   const { ejection, targets } = upstream;
   if (ejection === undefined) {
     return targets.length < 2 ? null : { failures: 5, forMs: 10_000, statuses: new Set() };

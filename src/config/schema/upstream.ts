@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod";
-import { claimName, duration, headerName, httpUrl } from "./values.ts";
+import { claimName, duration, headerName, isOrigin, size } from "./values.ts";
 
 const assertion = z.union([
   z.boolean(),
@@ -18,10 +18,18 @@ const assertion = z.union([
   }),
 ]);
 
+const target = z.string().refine(
+  (text) => isOrigin(text) || /^unix:\/[^\0?#]+$/.test(text),
+  {
+    error:
+      'must be an http(s) origin without a path, such as "http://127.0.0.1:8000", or a Unix socket, such as "unix:/run/app.sock"',
+  },
+);
+
 export const upstream = z.strictObject({
-  targets: z.array(httpUrl("an http(s) origin without a path", { path: false })).min(1),
+  targets: z.array(target).min(1),
   timeout: duration("30s", { min: "50ms", max: "1h" })
-    .describe("How long to wait for the answer to begin."),
+    .describe("How long to wait for the answer to begin, after the last byte of the request."),
   assertion: assertion.prefault(false)
     .describe("Whether, and how, this upstream gets a signed identity assertion."),
   forwardToken: z.boolean().prefault(false)
@@ -32,6 +40,20 @@ export const upstream = z.strictObject({
     .describe("How long an answer may pause between two pieces before it is broken off."),
   maxConcurrent: z.int().min(1).max(1_000_000).prefault(10_000)
     .describe("Requests under way at one time; further ones get 503 upstream_busy."),
+  connectTimeout: duration("5s", { min: "10ms", max: "5m" })
+    .describe("How long a connection may take to stand, TLS included."),
+  keepAlive: duration("4s", { min: "10ms", max: "10m" }).describe(
+    "After this an idle connection is closed; keep it shorter than the target's own idle timeout.",
+  ),
+  http2: z.boolean().prefault(false)
+    .describe("Whether HTTP/2 is spoken where an https target offers it."),
+  answerHeaders: z.strictObject({
+    bytes: size().prefault("64KiB"),
+    lines: z.int().min(1).max(10_000).prefault(500),
+  }).prefault({}).describe("What the headers of an answer may be at most; more is 502."),
+  via: z.boolean().prefault(false).describe(
+    "Whether Via names Postern to both sides (RFC 9110 section 7.6.3); nginx stops compressing at it.",
+  ),
   host: z.enum(["target", "incoming"]).prefault("target")
     .describe("Whose name stands in Host: the target's, or the one the client asked for."),
   health: z.strictObject({
@@ -59,7 +81,13 @@ export const upstream = z.strictObject({
     ca: z.string().min(1).exactOptional().describe("PEM file of the certificate authorities."),
     cert: z.string().min(1).exactOptional().describe("PEM file of the client certificate."),
     key: z.string().min(1).exactOptional().describe("PEM file of its private key."),
+    serverName: z.string().regex(/^[A-Za-z0-9.-]+$/, { error: "must be a host name" })
+      .exactOptional()
+      .describe("The name that the target's certificate must have, in place of its host."),
   }).refine((tls) => (tls.cert === undefined) === (tls.key === undefined), {
     error: "cert and key belong together",
   }).exactOptional(),
+}).refine(({ http2, targets }) => !http2 || targets.every((each) => each.startsWith("https:")), {
+  path: ["http2"],
+  error: "is agreed upon in the TLS handshake, so that every target must be https",
 });

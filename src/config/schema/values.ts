@@ -38,6 +38,13 @@ export const jsonPointer = z.string().refine(isJsonPointer, {
   error: 'must be a JSON pointer (RFC 6901), such as "/user/id"',
 });
 
+/** Scheme, host and port, and nothing else. */
+export function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === "" &&
+    url.password === "" && url.search === "" && url.hash === "" && url.pathname === "/";
+}
+
 /** An absolute `http:` or `https:` URL without credentials, query or fragment. */
 export function httpUrl(what: string, options: { readonly path: boolean }) {
   const example = options.path ? "http://127.0.0.1:8000/api/login" : "http://127.0.0.1:8000";

@@ -10,7 +10,6 @@ import type { GatewayConfig } from "../../config/config.ts";
 import { configOf, parseJson, readConfigValue } from "../../config/load.ts";
 import { ConfigError } from "../../config/problems.ts";
 import { redacted } from "../../config/redact.ts";
-import { withDemoUpstream } from "../../demo/upstream.ts";
 import { type Core, withKeys } from "../../gateway/core.ts";
 import { createGateway } from "../../gateway/gateway.ts";
 import type { Loaded, LoadNext } from "../../gateway/reload.ts";
@@ -20,9 +19,11 @@ import { importKeyRing, type KeyRing } from "../../tokens/key_ring.ts";
 import { importLegacyKey, type LegacyKey } from "../../tokens/legacy.ts";
 import { createBackground } from "./background.ts";
 import { createFiles, readEnvironment } from "./environment.ts";
+import { hiddenBody } from "./hidden_body.ts";
 import type { OpenConnections } from "./open_connections.ts";
 import { readKeys } from "./open.ts";
-import { createDenoTransport, readUpstreamFiles, type UpstreamPem } from "./transport.ts";
+import { createDenoTransports, readUpstreamFiles } from "./transport.ts";
+import type { UpstreamPem } from "./undici_transport.ts";
 
 /** Everything a gateway is made of, read and checked. */
 export interface Sources {
@@ -54,7 +55,7 @@ export async function readSources(mode: Mode): Promise<Sources> {
   const { legacy } = config.tokens;
   const legacyText = env["POSTERN_LEGACY_KEY"];
   const legacyKey = legacy && await importLegacyKey(legacy, legacyText);
-  const pem = readUpstreamFiles(config);
+  const pem = readUpstreamFiles(config.upstreams.values());
   const watched = new Set(files.seen.keys());
   for (const { tls } of config.upstreams.values()) {
     for (const path of [tls?.caPath, tls?.certPath, tls?.keyPath]) if (path) watched.add(path);
@@ -88,11 +89,11 @@ function withAdmin(config: GatewayConfig, env: Environment): GatewayConfig {
 /** A gateway of what was read. */
 export function buildLoaded(core: Core, sources: Sources, open: OpenConnections): Loaded {
   const { config, legacyKey, hash, fingerprint } = sources;
-  const transport = createDenoTransport(sources.pem, open);
   const gateway = createGateway(core, config, {
     legacyKey,
     identity: createIdentitySource(config.identity, { fetch }),
-    transport: { ...transport, fetch: withDemoUpstream(transport.fetch) },
+    transports: createDenoTransports(sources.pem, open),
+    hiddenBody,
     background: createBackground(),
   });
   return { gateway, hash, fingerprint, redacted: sources.redacted };
@@ -125,7 +126,7 @@ export async function checkText(
   try {
     const options = { env, mode, readTextFile: createFiles().read };
     const config = withAdmin(await configOf(parseJson(text, "postern.json"), options), env);
-    readUpstreamFiles(config);
+    readUpstreamFiles(config.upstreams.values());
     return restartProblems(current, config);
   } catch (error) {
     const problems = startProblems(error);

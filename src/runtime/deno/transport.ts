@@ -3,57 +3,46 @@
  *
  * @module
  */
-import type { GatewayConfig } from "../../config/config.ts";
 import { ConfigError } from "../../config/problems.ts";
-import type { Transport } from "../../proxy/forward.ts";
-import { fromWebSocket } from "../../proxy/web_socket.ts";
-import type { AcceptedSocket } from "../../proxy/web_socket.ts";
+import { DEMO_TARGET, demoFetch } from "../../demo/upstream.ts";
+import { createFetchTransport } from "../../upstream/fetch_transport.ts";
+import type { UpstreamOptions } from "../../upstream/options.ts";
+import type { Transports } from "../../upstream/transport.ts";
 import type { OpenConnections } from "./open_connections.ts";
-import { dial } from "../../proxy/ws_dial.ts";
+import { createUndiciTransport } from "./undici_transport.ts";
+import type { UpstreamPem } from "./undici_transport.ts";
+import { createAccept } from "./web_socket.ts";
 
-/** The contents of an upstream's PEM files. */
-export interface UpstreamPem {
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-}
+const NO_PEM: UpstreamPem = {};
 
-/** How Deno reaches upstreams. `pem` tells the certificates of those that have some. */
-export function createDenoTransport(
+/**
+ * `pem` tells the certificates of those upstreams that have some, by name; `open`
+ * hears of each WebSocket of a client.
+ */
+export function createDenoTransports(
   pem: ReadonlyMap<string, UpstreamPem> = new Map(),
   open?: Pick<OpenConnections, "socket">,
-): Transport {
-  const accept = createAccept(open);
-  const shared = { fetch, webSocket: { dial, accept } };
+): Transports {
   return {
-    ...shared,
-    decodesBodies: true,
-    forUpstream({ name, host }) {
-      const files = pem.get(name);
-      if (files === undefined && host === "target") return null;
-      const { ca, cert, key } = files ?? {};
-      const client = Deno.createHttpClient({
-        allowHost: host === "incoming",
-        // The host name belongs to one target's certificate: HTTP/2 would merge it away.
-        ...(host === "incoming" ? { http2: false } : {}),
-        ...(ca === undefined ? {} : { caCerts: [ca] }),
-        ...(cert === undefined || key === undefined ? {} : { cert, key }),
-      });
-      return {
-        fetch: (input, init) => fetch(input, { ...init, client }),
-        webSocket: {
-          dial: (handshake) => dial(handshake, { ca, cert, key }),
-          accept,
-        },
-      };
-    },
+    open: (target, options) =>
+      target === DEMO_TARGET
+        ? createFetchTransport({ fetch: demoFetch, origin: target, passesUnread: false })
+        : createUndiciTransport(target, options, pem.get(options.name) ?? NO_PEM),
+    acceptWebSocket: createAccept(open),
+    refusals: () => [],
+    isolatesRequests: false,
   };
 }
 
-export function readUpstreamFiles(config: GatewayConfig): Map<string, UpstreamPem> {
+/**
+ * Reads the PEM files of all upstreams.
+ *
+ * @throws {ConfigError} which names every one that can not be read.
+ */
+export function readUpstreamFiles(upstreams: Iterable<UpstreamOptions>): Map<string, UpstreamPem> {
   const contents = new Map<string, UpstreamPem>();
   const problems: string[] = [];
-  for (const { name, tls } of config.upstreams.values()) {
+  for (const { name, tls } of upstreams) {
     if (tls === null) continue;
     const read = (setting: string, path: string | null) => {
       if (path === null) return {};
@@ -72,14 +61,4 @@ export function readUpstreamFiles(config: GatewayConfig): Map<string, UpstreamPe
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return contents;
-}
-
-function createAccept(open: Pick<OpenConnections, "socket"> | undefined) {
-  return function accept(request: Request, protocol: string): AcceptedSocket {
-    const { socket, response } = Deno.upgradeWebSocket(request);
-    open?.socket(socket);
-    // Its own option takes a list written with comma and space only.
-    if (protocol !== "") response.headers.set("sec-websocket-protocol", protocol);
-    return { end: fromWebSocket(socket), response };
-  };
 }

@@ -9,7 +9,6 @@ import { configOf, readConfigValue } from "../../config/load.ts";
 import type { LoadOptions } from "../../config/load.ts";
 import { ConfigError } from "../../config/problems.ts";
 import { demoConfigFile } from "../../demo/config_file.ts";
-import { withDemoUpstream } from "../../demo/upstream.ts";
 import { createCore } from "../../gateway/core.ts";
 import { createGateway } from "../../gateway/gateway.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
@@ -17,12 +16,12 @@ import { startProblems } from "../../gateway/start_problem.ts";
 import { problemResponse } from "../../http/problem.ts";
 import { createIdentitySource } from "../../identity/source.ts";
 import { withAdminApi } from "./admin.ts";
-import { workerWebSocket } from "../../proxy/worker_web_socket.ts";
 import type { SessionStore } from "../../store/port.ts";
 import { createUpstashStore } from "../../store/upstash/store.ts";
 import { createEventLog } from "../../telemetry/log.ts";
 import { importKeyRing } from "../../tokens/key_ring.ts";
 import { importLegacyKey } from "../../tokens/legacy.ts";
+import { createWorkerTransports } from "./transport.ts";
 
 /**
  * Bindings. Plain settings are `vars` in `wrangler.toml`, where `POSTERN_CONFIG`
@@ -86,12 +85,7 @@ export async function build(
     legacyKey,
     identity: createIdentitySource(config.identity, { fetch: uncachedFetch }),
     askFetch: uncachedFetch,
-    transport: {
-      fetch: withDemoUpstream(uncachedFetch),
-      decodesBodies: false,
-      isolatesRequests: true,
-      webSocket: workerWebSocket,
-    },
+    transports: createWorkerTransports(uncachedFetch),
   });
   const tokens = bindings.POSTERN_ADMIN_TOKEN ?? "";
   return tokens === ""

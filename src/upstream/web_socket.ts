@@ -14,10 +14,17 @@ export interface Closure {
   readonly reason: string;
 }
 
+/** What an end tells of. */
+export interface SocketListener {
+  message(data: Message): void;
+  /** Once. */
+  closed(closure: Closure): void;
+}
+
 /** One open end. */
 export interface SocketEnd {
   /** Begins to deliver; messages that came before are delivered first. */
-  listen(on: { message(data: Message): void; closed(closure: Closure): void }): void;
+  listen(on: SocketListener): void;
   send(data: Message): void;
   /** Bytes taken by `send` and not yet on their way. */
   bufferedBytes(): number;
@@ -28,35 +35,18 @@ export interface SocketEnd {
   readonly resume?: () => void;
 }
 
-/** Accepts the client's half of a handshake that the upstream has already accepted. */
-export interface AcceptedSocket {
-  readonly end: SocketEnd;
-  /** The `101` answer; return it as it is. */
-  readonly response: Response;
-}
-
-/** What became of a handshake with an upstream. */
-export type DialOutcome =
-  | { readonly kind: "open"; readonly end: SocketEnd; readonly protocol: string }
-  /** It answered, but not with `101`. */
-  | { readonly kind: "refused"; readonly response: Response }
-  | { readonly kind: "unavailable"; readonly reason: string }
-  | { readonly kind: "timeout" };
-
-/** A handshake to be made with an upstream. */
-export interface Handshake {
-  /** `http:` or `https:`; adapters write `ws:` where their client wants it. */
-  readonly url: string;
-  /** Without those of the handshake itself. */
-  readonly headers: readonly (readonly [string, string])[];
-  readonly protocols: readonly string[];
-  readonly timeoutMs: number;
-}
-
-/** How WebSockets are spoken on this runtime. */
-export interface WebSocketTransport {
-  dial(handshake: Handshake): Promise<DialOutcome>;
-  accept(request: Request, protocol: string): AcceptedSocket;
+/** A bare connection that has become a WebSocket; paused until somebody listens. */
+export interface RawConnection {
+  listen(on: { bytes(data: Uint8Array): void; closed(): void }): void;
+  write(data: Uint8Array): void;
+  /** Bytes taken by `write` and not yet on their way. */
+  bufferedBytes(): number;
+  pause(): void;
+  resume(): void;
+  /** Sends what is left, then ends. */
+  end(): void;
+  /** Ends at once. */
+  destroy(): void;
 }
 
 /** Close codes of ours; 4000 to 4999 are private use (RFC 6455 §7.4.2). */
@@ -183,11 +173,4 @@ export function fromWebSocket(socket: WebSocket): SocketEnd {
       }
     },
   };
-}
-
-/** The subprotocols that a client offers, in its order. */
-export function offeredProtocols(headers: { get(name: string): string | null }): string[] {
-  return (headers.get("sec-websocket-protocol") ?? "").split(",")
-    .map((protocol) => protocol.trim())
-    .filter((protocol) => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(protocol));
 }

@@ -1,0 +1,212 @@
+/**
+ * One request to one target: the lease, the exchange and the time it may take
+ * have one owner, and whatever happens it gives all of them back.
+ *
+ * @module
+ */
+import type { Upload } from "./bodies.ts";
+import type { Lease } from "./pool.ts";
+import type { Sweep, Swept } from "./sweep.ts";
+import type { Answer, BodyObserver, Exchange, Transport, WireRequest } from "./transport.ts";
+import { TransportError } from "./transport.ts";
+
+/** Why a request was given up by us. */
+type GivenUp = "timeout" | "client_gone" | "client_idle";
+
+/** What became of an attempt. */
+export type AttemptOutcome =
+  /** With a connection, the lease is the caller's to release. */
+  | { readonly kind: "answered"; readonly answer: Answer }
+  | Failure;
+
+/** An attempt without an answer. */
+export interface Failure {
+  readonly kind:
+    | "unavailable"
+    | "timeout"
+    | "bad_answer"
+    | "body_broken"
+    | "client_gone"
+    | "too_large";
+  readonly reason: string;
+  /** Whether nothing of the request can have reached the target. */
+  readonly neverSent: boolean;
+}
+
+/** How long an attempt may take; in milliseconds. */
+export interface Patience {
+  readonly timeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+/** Whoever asked, and whether they still listen. */
+export interface Client {
+  /** Aborts when the client goes away. Asked for late: it costs more than most requests take. */
+  readonly signal: AbortSignal;
+}
+
+/** What an attempt is made with. */
+export interface AttemptParts {
+  readonly patience: Patience;
+  readonly sweep: Sweep;
+  readonly lease: Lease;
+  readonly client: Client;
+  /** Answers that count as failures of the target. */
+  readonly badStatuses: ReadonlySet<number> | null;
+  /** Whether bodies go on unread, so that nobody sees their end. */
+  readonly passesUnread: boolean;
+}
+
+/** Makes one attempt. */
+export async function attempt(
+  transport: Transport,
+  request: WireRequest,
+  parts: AttemptParts,
+): Promise<AttemptOutcome> {
+  const { lease } = parts;
+  const watch = new Watch(parts, request.body);
+  let keeps: "nothing" | "body" | "connection" = "nothing";
+  try {
+    const exchange = transport.send(request, watch);
+    watch.begin(exchange);
+    await exchange.headed;
+    const answer = exchange.answer();
+    lease.settle(parts.badStatuses?.has(answer.status) ? "bad" : "good");
+    if (answer.connection !== null) keeps = "connection";
+    else if (answer.body instanceof ReadableStream && !parts.passesUnread) keeps = "body";
+    return { kind: "answered", answer };
+  } catch (error) {
+    const failure = failureOf(error, watch, request.body);
+    if (provesBad(failure, error, request.body)) lease.settle("bad");
+    else if (failure.kind === "bad_answer") lease.settle("good");
+    return failure;
+  } finally {
+    // What is still on its way keeps the lease, and gives it back at its end.
+    if (keeps === "nothing") watch.ended();
+    else watch.pause();
+  }
+}
+
+/** Only what a target did, never what a client did, speaks against it. */
+function provesBad({ kind, neverSent }: Failure, error: unknown, upload: Upload | null): boolean {
+  if (error instanceof TransportError && error.failure === "unsendable") return false;
+  if (kind !== "unavailable" && kind !== "timeout") return false;
+  return neverSent || upload === null || upload.done;
+}
+
+function failureOf(error: unknown, watch: Watch, upload: Upload | null): Failure {
+  const neverSent = error instanceof TransportError &&
+    (error.failure === "unreachable" || error.failure === "connect_timeout");
+  const failed = (kind: Failure["kind"], reason: string) => ({ kind, reason, neverSent });
+  switch (watch.givenUp) {
+    case "timeout":
+      return failed("timeout", "no answer in time");
+    case "client_gone":
+      return failed("client_gone", "the client has gone");
+    case "client_idle":
+      return failed("body_broken", "the client stopped sending");
+  }
+  if (upload?.failure === "too_large") return failed("too_large", "the body is too large");
+  if (upload?.failure === "broken") return failed("body_broken", "the client broke off its body");
+  if (!(error instanceof TransportError)) return failed("unavailable", "the request failed");
+  switch (error.failure) {
+    case "connect_timeout":
+      return failed("timeout", error.reason);
+    case "bad_answer":
+      return failed("bad_answer", error.reason);
+    case "unreachable":
+    case "cut":
+    case "unsendable":
+      return failed("unavailable", error.reason);
+  }
+}
+
+const GIVEN_UP = new Error("given up");
+
+/** Watches one attempt from its first byte to the last of its answer. */
+class Watch implements Swept, BodyObserver {
+  sweepNext: Swept | null = null;
+  sweepPrevious: Swept | null = null;
+  isSwept = false;
+  givenUp: GivenUp | null = null;
+  readonly #parts: AttemptParts;
+  readonly #upload: Upload | null;
+  #exchange: Exchange | null = null;
+  #deadlineMs = 0;
+  #hears: AbortSignal | null = null;
+  #hasEnded = false;
+  readonly #onClientGone = () => this.#giveUp("client_gone");
+
+  constructor(parts: AttemptParts, upload: Upload | null) {
+    this.#parts = parts;
+    this.#upload = upload;
+    if (upload !== null) upload.onProgress = () => this.#allow(parts.patience.timeoutMs);
+  }
+
+  begin(exchange: Exchange): void {
+    this.#exchange = exchange;
+    this.#deadlineMs = performance.now() + this.#parts.patience.timeoutMs;
+    this.#parts.sweep.add(this);
+  }
+
+  #allow(forMs: number): void {
+    this.#deadlineMs = performance.now() + forMs;
+    this.#parts.lease.extend(forMs);
+  }
+
+  swept(nowMs: number): void {
+    if (nowMs >= this.#deadlineMs) {
+      this.#giveUp(this.#upload?.waitsForClient ? "client_idle" : "timeout");
+      return;
+    }
+    this.#listen();
+    this.#exchange?.hurry();
+  }
+
+  /**
+   * A client that goes away in the first moments is noticed at the end of them:
+   * most upstreams have answered by then, and listening costs more than all the
+   * rest of the watch.
+   */
+  #listen(): void {
+    if (this.#hears !== null) return;
+    const { signal } = this.#parts.client;
+    this.#hears = signal;
+    if (signal.aborted) this.#onClientGone();
+    else signal.addEventListener("abort", this.#onClientGone, { once: true });
+  }
+
+  #giveUp(why: GivenUp): void {
+    this.givenUp ??= why;
+    this.pause();
+    this.#exchange?.abort(GIVEN_UP);
+  }
+
+  /** Nobody waits for the upstream just now. */
+  pause(): void {
+    this.#parts.sweep.remove(this);
+    // Whoever reads the body cancels it when the client goes away.
+    this.#hears?.removeEventListener("abort", this.#onClientGone);
+    this.#hears = null;
+  }
+
+  waiting(): void {
+    if (this.#hasEnded) return;
+    this.#deadlineMs = performance.now() + this.#parts.patience.idleTimeoutMs;
+    this.#parts.sweep.add(this);
+  }
+
+  arrived(): void {
+    this.#parts.sweep.remove(this);
+  }
+
+  ended(): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.pause();
+    this.#parts.lease.release();
+    const upload = this.#upload;
+    // What is left of an upload after its answer is not wanted any more.
+    if (upload?.started && !upload.done) upload.cancel();
+  }
+}

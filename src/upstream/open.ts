@@ -1,0 +1,58 @@
+/**
+ * The one door of this room: an upstream, opened from its options and what the
+ * runtime brings along.
+ *
+ * @module
+ */
+import type { Background } from "../base/background.ts";
+import { createAsk } from "./ask.ts";
+import { createConnect } from "./connect.ts";
+import type { Connect } from "./connect.ts";
+import { createForward } from "./forward.ts";
+import type { Forward } from "./forward.ts";
+import { startHealthChecks } from "./health.ts";
+import type { UpstreamOptions } from "./options.ts";
+import { createPool } from "./pool.ts";
+import { Sweep, sweepPeriodMs } from "./sweep.ts";
+import type { Transports } from "./transport.ts";
+
+/** An upstream that can be asked. */
+export interface Upstream {
+  readonly forward: Forward;
+  readonly connect: Connect;
+  /** Ends health checks; requests under way, and those that still come, go on. */
+  close(): void;
+}
+
+/**
+ * Opens an upstream. `background` is absent where nothing runs outside a
+ * request; health checks are refused there (`transports.refusals`).
+ */
+export function openUpstream(
+  options: UpstreamOptions,
+  transports: Transports,
+  background?: Background,
+): Upstream {
+  const { targets, timeoutMs, idleTimeoutMs, ejection, health } = options;
+  const { isolatesRequests } = transports;
+  const pool = createPool(options, { losesRequests: isolatesRequests });
+  const opened = targets.map((target) => transports.open(target, options));
+  const periodMs = sweepPeriodMs(Math.min(timeoutMs, idleTimeoutMs));
+  const shared = new Sweep(periodMs);
+  const ask = createAsk({
+    transports: opened,
+    pool,
+    patience: { timeoutMs, idleTimeoutMs },
+    ejection,
+    sweepFor: isolatesRequests ? () => new Sweep(periodMs) : () => shared,
+    passesUnread: isolatesRequests,
+  });
+  const endHealthChecks = health === null || background === undefined
+    ? () => {}
+    : startHealthChecks(health, { pool, transports: opened, background });
+  return {
+    forward: createForward(ask),
+    connect: createConnect(ask, transports.acceptWebSocket),
+    close: endHealthChecks,
+  };
+}
