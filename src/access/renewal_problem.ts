@@ -37,9 +37,13 @@ export function refreshProblem(
   }
 }
 
-/** Whether the cookies are good for nothing after this. */
+/**
+ * Whether the cookies are good for nothing after this. A token that can not be read
+ * here may be one of a key that has not spread to this instance yet, or of another
+ * app on `localhost`: its session goes on elsewhere.
+ */
 export function endsSession({ code }: Problem): boolean {
-  return code !== "identity_unavailable";
+  return code !== "identity_unavailable" && code !== "refresh_invalid";
 }
 
 /** The problem of a throttled sign-in. */

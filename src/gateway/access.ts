@@ -10,6 +10,8 @@ import { createDecide } from "../access/decide.ts";
 import type { Decide } from "../access/decide.ts";
 import { createIdentify } from "../access/identify.ts";
 import type { Identify } from "../access/identify.ts";
+import { createFindLeaving } from "../access/leaving.ts";
+import type { FindLeaving } from "../access/leaving.ts";
 import { createRenew } from "../access/renew.ts";
 import type { Renew } from "../access/renew.ts";
 import { createRefusalWords } from "../access/refusal.ts";
@@ -42,6 +44,7 @@ export interface Access {
   readonly csrf: Csrf;
   readonly toCookies: ToCookies;
   readonly renew: Renew;
+  readonly findLeaving: FindLeaving;
   readonly identify: Identify;
   readonly decide: Decide;
   readonly words: RefusalWords;
@@ -90,6 +93,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     csrf,
     toCookies,
     renew,
+    findLeaving: createFindLeaving({ origin, csrf, verifier }),
     identify,
     decide: createDecide({ jar, sessions, identify }),
     words: createRefusalWords({

@@ -72,8 +72,7 @@ export function createEndpoints(parts: {
   const attemptSignIn = createSignInAttempt({
     origin,
     signIn,
-    sessions,
-    toCookies: access.toCookies,
+    ...access,
   });
   const browserParts: BrowserParts = { ...access, origin, attemptSignIn };
   own.route(

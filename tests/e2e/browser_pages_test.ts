@@ -268,3 +268,43 @@ for (const { name, dark, ...viewport } of VIEWS) {
     if (folder !== undefined) report(`screenshots are in ${folder}`);
   });
 }
+
+test("after signing in an app whose pages are told apart by fragments opens where one wanted to go", async () => {
+  await withGateway(async ({ url }, _browser, page) => {
+    await page.goto(`${url}/reports?year=2026#/q3/chart`);
+    assert.equal(new URL(page.url()).pathname, "/auth/login");
+    await page.getByLabel("User name").fill("demo");
+    await page.getByLabel("Password").fill("wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("alert").waitFor();
+    await page.getByLabel("Password").fill("postern");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.waitForURL(`${url}/reports?year=2026#/q3/chart`);
+  });
+});
+
+test("a first page that leads on to another site is reached right after signing in", async () => {
+  const elsewhere = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () =>
+      new Response("<!doctype html><title>Files</title>", {
+        headers: { "content-type": "text/html" },
+      }),
+  );
+  const files = `http://127.0.0.1:${elsewhere.addr.port}/files`;
+  const upstream = startUpstream(() => Response.redirect(files, 302));
+  const gateway = await startGateway({ upstream: upstream.url });
+  const browser = await startChromium();
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${gateway.url}/go`);
+    await signInOn(page);
+    await page.waitForURL(files);
+    assert.equal(await page.title(), "Files");
+  } finally {
+    await browser.close();
+    await gateway.stop();
+    await upstream.stop();
+    await elsewhere.shutdown();
+  }
+});

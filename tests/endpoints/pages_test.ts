@@ -51,7 +51,6 @@ Deno.test("what people and configurations put in stays text", async () => {
       brand: { name: evil, logo: null, color: "#1f6f54" },
       texts: { ...english, hint: evil },
       nonce: "n",
-      action: "/auth/login",
       returnTo: evil,
       username: evil,
       notice: { kind: "wrong" },

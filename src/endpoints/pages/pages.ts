@@ -84,7 +84,7 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
       "content-language": texts.language,
       "cache-control": "no-store",
       "vary": "Accept-Language, Cookie",
-      "content-security-policy": pagePolicy(nonce, images),
+      "content-security-policy": pagePolicy(nonce, images, origin.startsWith("https:")),
       // With no-referrer the form would be posted with "Origin: null".
       "referrer-policy": "same-origin",
     });
@@ -111,7 +111,6 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
       (look) =>
         signInPage({
           ...look,
-          action: loginPath,
           returnTo,
           username,
           notice,
@@ -179,7 +178,8 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
     const nobody = { token: null, setCookies: [], expired: false };
     if (cookies.refresh === null) return nobody;
     const refresh = await verifier.identify(cookies.refresh, "refresh");
-    if (typeof refresh === "string") return { ...nobody, setCookies: jar.clear(), expired: true };
+    // Of a key that has not spread yet, or another app's on this host: not ours to clear.
+    if (typeof refresh === "string") return { ...nobody, expired: true };
     if (await isForged(refresh.sid)) return { code: "csrf_failed" };
     const renewal = await renew({ headers, around, signal: c.req.raw.signal }, cookies.refresh);
     if (renewal.kind === "refused") {
@@ -268,22 +268,51 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
   });
   allowOnly(app, "/account", ["GET"]);
 
+  /** The store can not be told: this browser forgets the session all the same. */
+  async function leaveHere(c: GatewayContext, csrfField: unknown): Promise<Response> {
+    const { headers } = c.req.raw;
+    const cookies = jar.read(headers.get("cookie"));
+    const shown = typeof csrfField === "string" ? csrfField : null;
+    const isGenuine = (await parts.findLeaving(headers, cookies, shown)).kind !== "forged";
+    const problem: Problem = { code: isGenuine ? "store_unavailable" : "csrf_failed" };
+    return withRetryAfter(
+      await showSignIn(c, {
+        returnTo: accountPath,
+        notice: isGenuine ? { kind: "signed_out_here" } : noticeOf(problem),
+        status: problemStatus(problem.code),
+        setCookies: isGenuine ? jar.clear() : [],
+      }),
+      problem,
+    );
+  }
+
   /** A form of the account page: CSRF checked, then done, then back to a page. */
   function accountForm(
     path: string,
+    leaves: boolean,
     act: (c: GatewayContext, token: VerifiedToken, fields: Fields) => Promise<"stay" | "leave">,
   ): void {
     app.post(path, async (c) => {
       const body = await readFields(c.req.raw);
       if (body.kind === "problem") return refuse(c, body.problem);
-      const visiting = await visitor(c, body.fields["csrf_token"]);
-      if ("code" in visiting) return refuse(c, visiting);
-      const { token, setCookies, expired } = visiting;
-      if (token === null) {
-        return redirect(loginLocation(loginPath, accountPath, expired), setCookies);
-      }
-      if (await act(c, token, body.fields) === "stay") {
-        return redirect(`${accountPath}?ended`, setCookies);
+      const field = body.fields["csrf_token"];
+      try {
+        const visiting = await visitor(c, field);
+        if ("code" in visiting) {
+          if (visiting.code === "store_unavailable") throw new StoreUnavailableError("no view");
+          return refuse(c, visiting);
+        }
+        const { token, setCookies, expired } = visiting;
+        if (token === null) {
+          return redirect(loginLocation(loginPath, accountPath, expired), setCookies);
+        }
+        if (await act(c, token, body.fields) === "stay") {
+          return redirect(`${accountPath}?ended`, setCookies);
+        }
+      } catch (error) {
+        if (!(error instanceof StoreUnavailableError) || !leaves) throw error;
+        failure(error, c.get("around"));
+        return await leaveHere(c, field);
       }
       const response = redirect(`${loginPath}?reason=signed_out`, jar.clear());
       response.headers.set("clear-site-data", FORGET_PAGES);
@@ -292,7 +321,7 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
     allowOnly(app, path, ["POST"]);
   }
 
-  accountForm("/account/end", async (c, { subject, sid: own }, fields) => {
+  accountForm("/account/end", false, async (c, { subject, sid: own }, fields) => {
     const sid = text(fields, "sid");
     // Already gone is as good as ended.
     if (await sessions.endOwn(subject, sid)) {
@@ -301,14 +330,14 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
     return sid === own ? "leave" : "stay";
   });
 
-  accountForm("/account/sign-out", async (c, token) => {
+  accountForm("/account/sign-out", true, async (c, token) => {
     await sessions.endOf(token);
     const { subject, sid } = token;
     c.get("around").emit({ event: "session_revoked", subject, sid });
     return "leave";
   });
 
-  accountForm("/account/sign-out-everywhere", async (c, { subject }) => {
+  accountForm("/account/sign-out-everywhere", true, async (c, { subject }) => {
     await sessions.end({ subject });
     c.get("around").emit({ event: "subject_revoked", subject });
     return "leave";
@@ -335,12 +364,19 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
   return app;
 }
 
-/** Nothing from anywhere, and a form that can only be posted back here (CSP Level 3). */
-function pagePolicy(nonce: string, images: readonly (string | null)[]): string {
+/**
+ * Nothing from anywhere (CSP Level 3). Chrome holds the redirects that follow a form
+ * against `form-action`, too, and where somebody wanted to go may lead to another site.
+ */
+function pagePolicy(
+  nonce: string,
+  images: readonly (string | null)[],
+  secure: boolean,
+): string {
   const sources = new Set(images.filter((each) => each !== null).map(imageSource));
   return `default-src 'none'; style-src 'nonce-${nonce}'; img-src ${
     sources.size === 0 ? "'none'" : Array.from(sources).join(" ")
-  }; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`;
+  }; form-action 'self' https:${secure ? "" : " http:"}; frame-ancestors 'none'; base-uri 'none'`;
 }
 
 function imageSource(image: string): string {

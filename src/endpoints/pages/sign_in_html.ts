@@ -14,6 +14,8 @@ import type { TextName, Texts } from "./texts.ts";
 export type SignInNotice =
   | { readonly kind: "none" | "expired" | "signed_out" }
   | { readonly kind: "wrong" | "missing" | "unavailable" | "refused" | "too_large" }
+  /** The store could not be told. */
+  | { readonly kind: "signed_out_here" }
   | { readonly kind: "throttled"; readonly retryAfterSeconds: number }
   /** A sign-in at a provider did not end signed in. */
   | { readonly kind: "provider"; readonly reason: OidcReason; readonly label: string };
@@ -33,7 +35,6 @@ export function signInPage(options: {
   readonly brand: Brand;
   readonly texts: Texts;
   readonly nonce: string;
-  readonly action: string;
   readonly returnTo: string;
   readonly username: string;
   readonly notice: SignInNotice;
@@ -64,9 +65,13 @@ export function signInPage(options: {
   );
 }
 
-function passwordForm({ texts, action, returnTo, username, notice }: {
+/**
+ * Without an `action` it is posted to the address of the page itself, `#fragment` and
+ * all, and browsers keep that through the redirect: an app whose pages are told apart
+ * by fragments opens where somebody wanted to go.
+ */
+function passwordForm({ texts, returnTo, username, notice }: {
   readonly texts: Texts;
-  readonly action: string;
   readonly returnTo: string;
   readonly username: string;
   readonly notice: SignInNotice;
@@ -76,7 +81,7 @@ function passwordForm({ texts, action, returnTo, username, notice }: {
   // After a wrong password the name is there already.
   const focusPassword = username !== "";
   return html`
-    <form method="post" action="${action}">
+    <form method="post">
       <input type="hidden" name="return_to" value="${returnTo}">
       <label for="username">${texts.username}</label>
       <input id="username" name="username" value="${username}" autocomplete="username"
@@ -110,6 +115,8 @@ function messageOf(notice: SignInNotice, texts: Texts): string {
       return texts.expired;
     case "signed_out":
       return texts.signedOut;
+    case "signed_out_here":
+      return texts.signedOutHere;
     case "wrong":
       return texts.wrong;
     case "missing":

@@ -20,6 +20,8 @@ const en = {
   tooLarge: "Your account can not be signed in here. Please tell the people who run this site.",
   expired: "Your session has expired. Please sign in again.",
   signedOut: "You are signed out.",
+  signedOutHere:
+    "You are signed out in this browser, but the session could not be ended everywhere. Please sign out again later.",
   or: "or",
   signInWith: "Sign in with {provider}",
   accessDenied: "You were not signed in: it was declined at {provider}.",
@@ -70,6 +72,8 @@ const de: Texts = {
   tooLarge: "Dieses Konto lässt sich hier nicht anmelden. Bitte den Betreibern Bescheid geben.",
   expired: "Die Sitzung ist abgelaufen. Bitte neu anmelden.",
   signedOut: "Sie sind abgemeldet.",
+  signedOutHere:
+    "Sie sind in diesem Browser abgemeldet, aber die Sitzung ließ sich nicht überall beenden. Bitte später noch einmal abmelden.",
   or: "oder",
   signInWith: "Mit {provider} anmelden",
   accessDenied: "Sie wurden nicht angemeldet: Bei {provider} wurde abgelehnt.",

@@ -8,6 +8,7 @@ import { Hono } from "hono";
 import type { Context } from "hono";
 import type { CookieSession } from "../../access/cookie_session.ts";
 import { readCredential } from "../../access/credential.ts";
+import { StoreUnavailableError } from "../../base/errors.ts";
 import type { GatewayCookies } from "../../browser/cookies.ts";
 import { isSameOrigin } from "../../browser/csrf.ts";
 import { allowOnly, fail, refuse } from "../../http/endpoint.ts";
@@ -39,6 +40,7 @@ interface SessionJson {
 /** The endpoints under `/auth` that browsers use. */
 export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   const { origin, jar, csrf, attemptSignIn, sessions, verifier, identify, renew } = parts;
+  const { findLeaving } = parts;
   const app = new Hono<GatewayEnv>();
 
   function withCookies(response: Response, setCookies: readonly string[]): Response {
@@ -113,7 +115,8 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     const token = await verifier.identify(cookies.refresh, "refresh");
     if (typeof token === "string") {
       around.emit({ event: "refresh_denied", reason: token });
-      return withCookies(fail(c, { code: "refresh_invalid" }), jar.clear());
+      // Of a key that has not spread yet, or another app's on this host: not ours to clear.
+      return withCookies(fail(c, { code: "refresh_invalid" }), []);
     }
     if (!(await passesCsrf(c, token.sid, cookies))) return refuse(c, { code: "csrf_failed" });
     const renewal = await renew({ headers, around, signal: c.req.raw.signal }, cookies.refresh);
@@ -135,39 +138,58 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
       if (typeof token === "string") return { problem: { code: "token_invalid" } };
       return { token, cookies: false };
     }
-    if (!isSameOrigin(headers, origin)) return { problem: { code: "csrf_failed" } };
-    const { cookies } = credential;
-    for (
-      const [value, type] of [[cookies.refresh, "refresh"], [cookies.access, "access"]] as const
-    ) {
-      if (value === null) continue;
-      const token = await verifier.identify(value, type);
-      if (typeof token === "string") continue;
-      if (!(await passesCsrf(c, token.sid, cookies))) return { problem: { code: "csrf_failed" } };
-      return { token, cookies: true };
+    const leaving = await findLeaving(headers, credential.cookies, headers.get("x-csrf-token"));
+    if (leaving.kind === "forged") return { problem: { code: "csrf_failed" } };
+    return { token: leaving.kind === "session" ? leaving.token : null, cookies: true };
+  }
+
+  /**
+   * Ends what a sign-out is about. Where the store can not be told, the cookies go all
+   * the same, and the answer says that the session itself is still to be ended.
+   */
+  async function signOut(
+    c: GatewayContext,
+    usesCookies: boolean,
+    end: () => Promise<void>,
+  ): Promise<Response> {
+    try {
+      await end();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError) || !usesCookies) throw error;
+      c.get("around").emit({ event: "store_unavailable", reason: error.message });
+      const detail = "You are signed out in this browser, but the session could not be ended " +
+        "everywhere. Please sign out again later.";
+      return withCookies(fail(c, { code: "store_unavailable", detail }), jar.clear());
     }
-    return { token: null, cookies: true };
+    return signedOut(c);
   }
 
   app.post("/logout", async (c) => {
     const who = await signingOut(c);
     if ("problem" in who) return refuse(c, who.problem);
-    if (who.token !== null) {
-      await sessions.endOf(who.token);
-      const { subject, sid } = who.token;
+    const { token } = who;
+    return await signOut(c, who.cookies, async () => {
+      if (token === null) return;
+      await sessions.endOf(token);
+      const { subject, sid } = token;
       c.get("around").emit({ event: "session_revoked", subject, sid });
-    }
-    return signedOut(c);
+    });
   });
   allowOnly(app, "/logout", ["POST"]);
 
   app.post("/logout/all", async (c) => {
+    const leaving = await signingOut(c);
+    if ("problem" in leaving) return refuse(c, leaving.problem);
     // Ending other devices' sessions takes a session that still stands.
     const who = await caller(c);
-    if ("problem" in who) return refuse(c, who.problem);
-    await sessions.end({ subject: who.token.subject });
-    c.get("around").emit({ event: "subject_revoked", subject: who.token.subject });
-    return signedOut(c);
+    if ("problem" in who && who.problem.code !== "store_unavailable") {
+      return refuse(c, who.problem);
+    }
+    return await signOut(c, leaving.cookies, async () => {
+      if ("problem" in who) throw new StoreUnavailableError("the revocation view is too old");
+      await sessions.end({ subject: who.token.subject });
+      c.get("around").emit({ event: "subject_revoked", subject: who.token.subject });
+    });
   });
   allowOnly(app, "/logout/all", ["POST"]);
 

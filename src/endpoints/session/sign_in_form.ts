@@ -8,9 +8,12 @@ import type { Context } from "hono";
 import * as z from "zod";
 import type { CookieSession, ToCookies } from "../../access/cookie_session.ts";
 import type { Identify } from "../../access/identify.ts";
+import { sessionOf } from "../../access/leaving.ts";
+import type { FindLeaving } from "../../access/leaving.ts";
 import type { Renew } from "../../access/renew.ts";
 import { tooManyAttempts } from "../../access/renewal_problem.ts";
 import type { Authenticate } from "../../access/standing.ts";
+import { StoreUnavailableError } from "../../base/errors.ts";
 import { CookieTooLargeError } from "../../browser/cookies.ts";
 import type { CookieJar } from "../../browser/cookies.ts";
 import { isSameOrigin } from "../../browser/csrf.ts";
@@ -36,6 +39,7 @@ export interface BrowserParts {
   readonly authenticate: Authenticate;
   readonly identify: Identify;
   readonly renew: Renew;
+  readonly findLeaving: FindLeaving;
 }
 
 /** What became of an attempt. `fields` is what was sent, as far as it could be read. */
@@ -50,13 +54,33 @@ const credentialsSchema = z.object({
 
 /** Prepares the attempt: origin rule, body, throttle, identity source, session, audit event. */
 export function createSignInAttempt(
-  { origin, signIn, sessions, toCookies }: {
+  { origin, jar, signIn, sessions, verifier, toCookies }: {
     readonly origin: string;
+    readonly jar: CookieJar;
     readonly signIn: SignIn;
-    readonly sessions: Pick<Sessions, "discard">;
+    readonly sessions: Pick<Sessions, "discard" | "endOf">;
+    readonly verifier: TokenVerifier;
     readonly toCookies: ToCookies;
   },
 ): (c: Context<GatewayEnv>) => Promise<SignInAttempt> {
+  /**
+   * Ends the session that this browser had before: nobody holds its cookies any more
+   * but whoever copied them.
+   */
+  async function endReplaced(c: Context<GatewayEnv>, fresh: string): Promise<void> {
+    const before = await sessionOf(jar.read(c.req.raw.headers.get("cookie")), verifier);
+    if (before === null || before.sid === fresh) return;
+    const around = c.get("around");
+    try {
+      await sessions.endOf(before);
+      around.emit({ event: "session_revoked", subject: before.subject, sid: before.sid });
+    } catch (error) {
+      // The new session stands; the old one ends by itself.
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      around.emit({ event: "store_unavailable", reason: error.message });
+    }
+  }
+
   return async function attemptSignIn(c) {
     const around = c.get("around");
     let fields: Fields = {};
@@ -90,6 +114,7 @@ export function createSignInAttempt(
         try {
           const answer = await toCookies(outcome.signedIn);
           around.emit({ event: "sign_in", subject: session.subject, sid: session.sid });
+          await endReplaced(c, session.sid);
           return { kind: "signed_in", session: answer, fields };
         } catch (error) {
           if (!(error instanceof CookieTooLargeError)) throw error;
