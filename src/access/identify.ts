@@ -103,7 +103,9 @@ export function createIdentify(parts: {
   ): Promise<Caller | Refusal> {
     if (!isSafeMethod(asking.method)) {
       const token = await verifier.identify(refreshToken, "refresh");
-      if (typeof token === "string") return refused("refresh_invalid");
+      if (typeof token === "string") {
+        return refused(token === "unknown_key" ? "unknown_key" : "refresh_invalid");
+      }
       if (!(await passesCsrf(asking, token.sid, cookies, rule))) return refused("csrf_failed");
     }
     const renewal = await renew(asking, refreshToken);

@@ -85,6 +85,7 @@ export function createRefusalWords(parts: {
       case "session_revoked":
         return refuse("revoked");
       case "token_invalid":
+      case "unknown_key":
       case "token_expired": {
         if (credential.kind !== "bearer") return plain;
         const { token } = credential;

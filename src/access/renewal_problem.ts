@@ -15,7 +15,7 @@ export function refreshProblem(
   switch (outcome.kind) {
     case "invalid":
       around.emit({ event: "refresh_denied", reason: outcome.failure });
-      return { code: "refresh_invalid" };
+      return { code: outcome.failure === "unknown_key" ? "unknown_key" : "refresh_invalid" };
     case "expired":
       around.emit({ event: "refresh_denied", reason: "expired" });
       return { code: "refresh_expired" };
@@ -43,7 +43,8 @@ export function refreshProblem(
  * app on `localhost`: its session goes on elsewhere.
  */
 export function endsSession({ code }: Problem): boolean {
-  return code !== "identity_unavailable" && code !== "refresh_invalid";
+  return code !== "identity_unavailable" && code !== "refresh_invalid" &&
+    code !== "unknown_key";
 }
 
 /** The problem of a throttled sign-in. */

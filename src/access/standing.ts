@@ -15,6 +15,7 @@ export type StandingProblem = Extract<
   ProblemCode,
   | "token_invalid"
   | "token_expired"
+  | "unknown_key"
   | "session_revoked"
   | "store_unavailable"
   | "issuer_unavailable"
@@ -51,7 +52,9 @@ export function createAuthenticate(options: {
   ): Promise<Authentication> {
     const verified = await verifying;
     if (typeof verified === "string") {
-      return verified === "expired" ? "token_expired" : "token_invalid";
+      if (verified === "expired") return "token_expired";
+      // During a change of keys another instance may know it: nothing says that it is forged.
+      return verified === "unknown_key" ? "unknown_key" : "token_invalid";
     }
     return standing(view, verified, await view.ensureFresh(waitUntil));
   }

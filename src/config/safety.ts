@@ -54,6 +54,15 @@ export function safetyProblems(file: ConfigFile, mode: Mode): string[] {
       `tokens.accessTtl: ${accessTtl} must not be longer than tokens.refreshTtl (${refreshTtl})`,
     );
   }
+  const audience = file.tokens.audience ?? origin.origin;
+  for (const [name, { assertion }] of Object.entries(file.upstreams)) {
+    const theirs = typeof assertion === "object" ? assertion.audience ?? name : name;
+    if (theirs === audience) {
+      problems.push(
+        `tokens.audience: "${audience}" is the audience of upstreams.${name}, too: an access token would pass there for an assertion; choose another one`,
+      );
+    }
+  }
   for (const [name, { issuer }] of Object.entries(file.providers)) {
     const { protocol, hostname } = new URL(issuer);
     if (protocol === "http:" && !LOOPBACK.has(hostname)) {

@@ -15,6 +15,7 @@ const STATUS = {
   token_missing: 401,
   token_invalid: 401,
   token_expired: 401,
+  unknown_key: 401,
   session_revoked: 401,
   invalid_credentials: 401,
   admin_token_missing: 401,
@@ -64,6 +65,7 @@ const TITLE: Readonly<Record<ProblemCode, string>> = {
   token_missing: "Sign-in is required",
   token_invalid: "The access token is not valid",
   token_expired: "The access token has expired",
+  unknown_key: "The token was signed with a key that is not known here",
   session_revoked: "The session has been ended",
   admin_token_missing: "A token is asked for here",
   admin_token_invalid: "The token is not one of POSTERN_ADMIN_TOKEN",
@@ -105,6 +107,7 @@ const TITLE: Readonly<Record<ProblemCode, string>> = {
 const INVALID_TOKEN: ReadonlySet<ProblemCode> = new Set([
   "token_invalid",
   "token_expired",
+  "unknown_key",
   "session_revoked",
   "refresh_invalid",
   "refresh_expired",

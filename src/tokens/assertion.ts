@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { sign } from "hono/jwt";
 import type { Clock } from "../base/clock.ts";
+import { GROUPS_CLAIM } from "./claims.ts";
 import type { CallerToken } from "./claims.ts";
 import { KeyRingError } from "./key_ring.ts";
 import type { KeyRing } from "./key_ring.ts";
 import type { AssertionConfig } from "./options.ts";
+import { signJwt } from "./sign.ts";
 
 /** Gives the assertion for an access token: at once when one is fresh, else as a promise. */
 export type MintAssertion = (token: CallerToken) => string | Promise<string>;
@@ -33,21 +34,25 @@ export function createAssertionMinter(options: {
   readonly clock: Clock;
 }): MintAssertion {
   const { config, clock } = options;
-  const key = options.keys.signerFor(config.alg);
-  if (key === null) {
+  let signer = options.keys.signerFor(config.alg);
+  if (signer === null) {
     throw new KeyRingError([
       `upstreams.${options.upstream}.assertion: POSTERN_KEYS has no private ${config.alg} key; ` +
       "add one after the signing key (`deno task keys` prints such a set)",
     ]);
   }
-  const { signKey, alg } = key;
-  const minted = new WeakMap<CallerToken, { jwt: string; renewAtMs: number }>();
+  const minted = new WeakMap<CallerToken, { jwt: string; fromMs: number; renewAtMs: number }>();
 
   async function mint(token: CallerToken): Promise<string> {
     const nowMs = clock();
     const issuedAtSeconds = Math.floor(nowMs / 1000);
-    const { nbf: _nbf, ...claims } = token.claims;
-    const jwt = await sign(
+    // What is between the gateway and the caller is no business of an upstream.
+    const { nbf: _nbf, cnf: _cnf, [GROUPS_CLAIM]: _groups, ...claims } = token.claims;
+    // A ring that was changed under way and has none any more: the key of before.
+    const key = signer = options.keys.signerFor(config.alg) ?? signer;
+    if (key === null) throw new TypeError("there was a key at the start");
+    const jwt = await signJwt(
+      "assertion",
       {
         ...claims,
         ...(options.subjectClaim === null ? {} : { [options.subjectClaim]: token.subject }),
@@ -61,11 +66,11 @@ export function createAssertionMinter(options: {
         exp: issuedAtSeconds + config.ttlSeconds,
         token_type: "assertion",
       },
-      signKey,
-      alg,
+      key,
     );
     minted.set(token, {
       jwt,
+      fromMs: nowMs,
       renewAtMs: nowMs + config.ttlSeconds * 1000 * (1 - RENEW_AT_SHARE_LEFT),
     });
     return jwt;
@@ -73,6 +78,9 @@ export function createAssertionMinter(options: {
 
   return function assertionFor(token) {
     const known = minted.get(token);
-    return known !== undefined && clock() < known.renewAtMs ? known.jwt : mint(token);
+    if (known === undefined) return mint(token);
+    const nowMs = clock();
+    // Issued later than now: the clock was set back, and the upstream's may be right.
+    return nowMs >= known.fromMs && nowMs < known.renewAtMs ? known.jwt : mint(token);
   };
 }

@@ -90,7 +90,10 @@ export function checkClaims(
   if (!isText(sub) || !isText(sid) || !isText(jti)) return "bad_claims";
   if (!isTime(exp) || !isTime(iat)) return "bad_claims";
   const nowSeconds = nowMs / 1000;
-  if (iat > nowSeconds + rules.clockToleranceSeconds) return "not_yet_valid";
+  // A refresh token is the store's to decide on, whatever the clock says that issued it.
+  if (expected === "access" && iat > nowSeconds + rules.clockToleranceSeconds) {
+    return "not_yet_valid";
+  }
   if (nbf !== undefined) {
     if (!isTime(nbf)) return "bad_claims";
     if (nbf > nowSeconds + rules.clockToleranceSeconds) return "not_yet_valid";

@@ -1,11 +1,19 @@
 /**
- * The key ring: the private JWK set of `POSTERN_KEYS`. The first key signs,
- * all of them verify, so keys are rotated by putting a new one in front and
- * nobody is signed out. Each key is imported once and pinned to one algorithm.
+ * The key ring: the private JWK set of `POSTERN_KEYS`. The first key that may
+ * sign does, all of them verify. Each key is imported once and pinned to one
+ * algorithm.
+ *
+ * With several instances a change of keys takes two steps, so that none of them
+ * meets a token of a key that it does not have: first the new key is added
+ * everywhere with `"key_ops": ["verify"]` (RFC 7517 §4.3) – it verifies and
+ * does not sign yet –, then that is taken away and the key put in front.
  *
  * @module
  */
-import * as z from "zod";
+import { bytes, KeyRingError, parseJwkSet } from "./key_set.ts";
+import type { Jwk } from "./key_set.ts";
+
+export { KeyRingError } from "./key_set.ts";
 
 /** Signature algorithms of the key ring (RFC 7518 §3.1, RFC 8037 §3.1). */
 export type KeyAlgorithm = "HS256" | "ES256" | "EdDSA" | "RS256";
@@ -14,7 +22,7 @@ export type KeyAlgorithm = "HS256" | "ES256" | "EdDSA" | "RS256";
 export interface RingKey {
   readonly kid: string;
   readonly alg: KeyAlgorithm;
-  /** Absent when the ring holds the public part only: such a key verifies and never signs. */
+  /** Absent when the ring holds the public part only, or the key is to verify and not sign. */
   readonly signKey: CryptoKey | null;
   readonly verifyKey: CryptoKey;
 }
@@ -30,65 +38,21 @@ export interface KeyRing {
   readonly publicJwks: { readonly keys: readonly JsonWebKey[] };
   /**
    * HMAC-SHA-256 keys for CSRF tokens and counters, one derived from each
-   * private key (HKDF, RFC 5869), in ring order: the first makes, all check.
+   * private key (HKDF, RFC 5869): the first makes, all check. Those of keys
+   * that only verify come last.
    */
   readonly hmacKeys: readonly CryptoKey[];
+  /** Grows with each {@link KeyRing.replace}: what was verified by the keys of before is not now. */
+  readonly version: number;
+  /**
+   * Puts the keys of another ring in the place of these, at once and for all who
+   * hold this one. What was made from {@link KeyRing.hmacKeys} has to be made anew.
+   */
+  replace(next: KeyRing): void;
 }
 
-/** `POSTERN_KEYS` can not be used; one line per mistake. */
-export class KeyRingError extends Error {
-  override readonly name = "KeyRingError";
-  readonly code = "keys_invalid";
-  constructor(readonly problems: readonly string[]) {
-    super(problems.join("\n"));
-  }
-}
-
-/** RFC 7518 §3.2: an HMAC key is at least as long as the hash. */
-const MIN_HMAC_BYTES = 32;
-/** RFC 7518 §3.3. */
-const MIN_RSA_BITS = 2048;
-
-const base64url = z.string().regex(/^[A-Za-z0-9_-]+$/, { error: "must be base64url" });
-const common = { kid: z.string().min(1).max(128), use: z.literal("sig").exactOptional() };
-
-const jwkSchema = z.discriminatedUnion("alg", [
-  z.object({ ...common, alg: z.literal("HS256"), kty: z.literal("oct"), k: base64url }),
-  z.object({
-    ...common,
-    alg: z.literal("ES256"),
-    kty: z.literal("EC"),
-    crv: z.literal("P-256"),
-    x: base64url,
-    y: base64url,
-    d: base64url.exactOptional(),
-  }),
-  z.object({
-    ...common,
-    alg: z.literal("EdDSA"),
-    kty: z.literal("OKP"),
-    crv: z.literal("Ed25519"),
-    x: base64url,
-    d: base64url.exactOptional(),
-  }),
-  z.object({
-    ...common,
-    alg: z.literal("RS256"),
-    kty: z.literal("RSA"),
-    n: base64url,
-    e: base64url,
-    d: base64url.exactOptional(),
-    p: base64url.exactOptional(),
-    q: base64url.exactOptional(),
-    dp: base64url.exactOptional(),
-    dq: base64url.exactOptional(),
-    qi: base64url.exactOptional(),
-  }),
-]);
-
-type Jwk = z.output<typeof jwkSchema>;
-
-const jwkSetSchema = z.object({ keys: z.array(jwkSchema).min(1) });
+/** The keys of a ring at one time. */
+type Keys = Omit<KeyRing, "version" | "replace">;
 
 const IMPORT_PARAMS = {
   HS256: { name: "HMAC", hash: "SHA-256" },
@@ -106,6 +70,34 @@ const PRIVATE_MEMBERS = new Set(["d", "p", "q", "dp", "dq", "qi", "k"]);
  * @throws {KeyRingError} naming every mistake, never a key.
  */
 export async function importKeyRing(json: string): Promise<KeyRing> {
+  let keys = await importKeys(json);
+  let version = 0;
+  return {
+    get signing() {
+      return keys.signing;
+    },
+    get byKid() {
+      return keys.byKid;
+    },
+    get publicJwks() {
+      return keys.publicJwks;
+    },
+    get hmacKeys() {
+      return keys.hmacKeys;
+    },
+    get version() {
+      return version;
+    },
+    signerFor: (alg) => keys.signerFor(alg),
+    replace(next) {
+      const { signing, byKid, publicJwks, hmacKeys } = next;
+      keys = { signing, byKid, publicJwks, hmacKeys, signerFor: next.signerFor };
+      version++;
+    },
+  };
+}
+
+async function importKeys(json: string): Promise<Keys> {
   const jwks = parseJwkSet(json);
   const keys: RingKey[] = [];
   for (const [index, jwk] of jwks.entries()) {
@@ -115,89 +107,51 @@ export async function importKeyRing(json: string): Promise<KeyRing> {
       throw new KeyRingError([`POSTERN_KEYS.keys[${index}]: is not a valid ${jwk.alg} key`]);
     }
   }
-  const hmacKeys: CryptoKey[] = [];
-  for (const jwk of jwks) {
-    const secret = jwk.kty === "oct" ? jwk.k : jwk.d;
-    if (secret !== undefined) hmacKeys.push(await deriveHmacKey(secret));
-  }
-  const signerFor = (alg: KeyAlgorithm) => {
-    for (const key of keys) {
-      if (key.alg === alg && canSign(key)) return key;
-    }
-    return null;
-  };
-  const [signing] = keys;
-  if (signing === undefined || !canSign(signing)) {
+  const signing = keys.find(canSign);
+  if (signing === undefined) {
     throw new KeyRingError([
-      "POSTERN_KEYS.keys[0]: the first key signs, so it needs its private part",
+      'POSTERN_KEYS: no key may sign; one needs its private part, and no key_ops without "sign"',
     ]);
+  }
+  const hmacKeys: CryptoKey[] = [];
+  for (const jwk of [...jwks.filter(maySign), ...jwks.filter((each) => !maySign(each))]) {
+    const secret = secretOf(jwk);
+    if (secret !== undefined) hmacKeys.push(await deriveHmacKey(secret));
   }
   return {
     signing,
     byKid: new Map(keys.map((key) => [key.kid, key])),
-    signerFor,
+    signerFor: (alg) => keys.filter(canSign).find((key) => key.alg === alg) ?? null,
     publicJwks: { keys: jwks.filter((jwk) => jwk.kty !== "oct").map(publicPart) },
     hmacKeys,
   };
+}
+
+function maySign(jwk: Jwk): boolean {
+  return jwk.key_ops === undefined || jwk.key_ops.includes("sign");
+}
+
+function secretOf(jwk: Jwk): string | undefined {
+  return jwk.kty === "oct" ? jwk.k : jwk.d;
 }
 
 function canSign(key: RingKey): key is RingKey & { readonly signKey: CryptoKey } {
   return key.signKey !== null;
 }
 
-function parseJwkSet(json: string): Jwk[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    // The parser's own message would quote the key.
-    throw new KeyRingError(["POSTERN_KEYS: is not valid JSON; `deno task keys` prints a new set"]);
-  }
-  const parsed = jwkSetSchema.safeParse(value);
-  if (!parsed.success) {
-    throw new KeyRingError(
-      parsed.error.issues.map((issue) => `POSTERN_KEYS.${keyPath(issue.path)}: ${issue.message}`),
-    );
-  }
-  const problems: string[] = [];
-  const seen = new Set<string>();
-  parsed.data.keys.forEach((jwk, index) => {
-    const where = `POSTERN_KEYS.keys[${index}]`;
-    if (seen.has(jwk.kid)) problems.push(`${where}.kid: "${jwk.kid}" is used twice`);
-    seen.add(jwk.kid);
-    if (jwk.kty === "oct" && byteLength(jwk.k) < MIN_HMAC_BYTES) {
-      problems.push(
-        `${where}.k: the secret has ${byteLength(jwk.k) * 8} bits and HS256 needs at least ${
-          MIN_HMAC_BYTES * 8
-        }; \`deno task keys\` prints a new set`,
-      );
-    }
-    if (jwk.kty === "RSA" && rsaBits(jwk.n) < MIN_RSA_BITS) {
-      problems.push(`${where}.n: RS256 needs a modulus of at least ${MIN_RSA_BITS} bits`);
-    }
-  });
-  if (problems.length > 0) throw new KeyRingError(problems);
-  return parsed.data.keys;
-}
-
-function keyPath(path: readonly PropertyKey[]): string {
-  return path.map((part, index) =>
-    typeof part === "number" ? `[${part}]` : `${index === 0 ? "" : "."}${String(part)}`
-  ).join("");
-}
-
 async function importKey(jwk: Jwk): Promise<RingKey> {
   const params = IMPORT_PARAMS[jwk.alg];
   // WebCrypto knows Ed25519 keys by curve; some runtimes refuse the JOSE name "EdDSA" in `alg`.
-  const { use: _use, alg: _alg, ...material } = jwk;
+  const { use: _use, alg: _alg, key_ops: _ops, ...material } = jwk;
   if (jwk.kty === "oct") {
     const key = await crypto.subtle.importKey("jwk", material, params, false, ["sign", "verify"]);
-    return { kid: jwk.kid, alg: jwk.alg, signKey: named(key, jwk), verifyKey: key };
+    const signKey = maySign(jwk) ? named(key, jwk) : null;
+    return { kid: jwk.kid, alg: jwk.alg, signKey, verifyKey: key };
   }
   const verifyKey = await crypto.subtle.importKey("jwk", publicMaterial(material), params, false, [
     "verify",
   ]);
-  const signKey = jwk.d === undefined
+  const signKey = jwk.d === undefined || !maySign(jwk)
     ? null
     : named(await crypto.subtle.importKey("jwk", material, params, false, ["sign"]), jwk);
   return { kid: jwk.kid, alg: jwk.alg, signKey, verifyKey };
@@ -215,7 +169,7 @@ function publicMaterial(jwk: object): JsonWebKey {
   return Object.fromEntries(Object.entries(jwk).filter(([member]) => !PRIVATE_MEMBERS.has(member)));
 }
 
-function publicPart(jwk: Jwk): JsonWebKey {
+function publicPart({ key_ops: _ops, ...jwk }: Jwk): JsonWebKey {
   return { ...publicMaterial(jwk), use: "sig" };
 }
 
@@ -235,22 +189,6 @@ async function deriveHmacKey(secret: string): Promise<CryptoKey> {
     false,
     ["sign", "verify"],
   );
-}
-
-function byteLength(base64url: string): number {
-  return Math.floor((base64url.length * 3) / 4);
-}
-
-function rsaBits(modulus: string): number {
-  const raw = bytes(modulus);
-  const first = raw.findIndex((byte) => byte !== 0);
-  if (first < 0) return 0;
-  return (raw.length - first) * 8 - Math.clz32(raw[first] ?? 0) + 24;
-}
-
-function bytes(base64url: string): Uint8Array<ArrayBuffer> {
-  const binary = atob(base64url.replaceAll("-", "+").replaceAll("_", "/"));
-  return Uint8Array.from(binary, (char) => char.charCodeAt(0));
 }
 
 /**

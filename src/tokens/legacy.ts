@@ -10,7 +10,7 @@ import type { JsonValue } from "../base/json.ts";
 import type { JsonPointer } from "../base/json_pointer.ts";
 import { compileClaims, toSubject } from "./claim_map.ts";
 import type { TokenFailure, TokenType, VerifiedToken } from "./claims.ts";
-import { KeyRingError } from "./key_ring.ts";
+import { isMonotonous, KeyRingError } from "./key_set.ts";
 
 /** What the tokens from before look like: SimpleJWT's settings of the same names. */
 export interface LegacyConfig {
@@ -70,6 +70,11 @@ export async function importLegacyKey(
       throw new KeyRingError([
         `POSTERN_LEGACY_KEY: the secret has ${secret.length} bytes and HS256 needs at least ` +
         `${MIN_SECRET_BYTES}; tokens signed with it can be forged, so let people sign in anew`,
+      ]);
+    }
+    if (isMonotonous(secret)) {
+      throw new KeyRingError([
+        "POSTERN_LEGACY_KEY: repeats one or two bytes and can be guessed; let people sign in anew",
       ]);
     }
     const hmac = { name: "HMAC", hash: "SHA-256" };

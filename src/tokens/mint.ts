@@ -5,11 +5,11 @@
  *
  * @module
  */
-import { sign } from "hono/jwt";
 import type { SessionRecord, TokenGeneration } from "../base/session.ts";
 import { GROUPS_CLAIM } from "./claims.ts";
 import type { KeyRing } from "./key_ring.ts";
 import type { TokenOptions } from "./options.ts";
+import { signJwt } from "./sign.ts";
 
 /** An access token and a refresh token, with their times. */
 export interface TokenPair {
@@ -25,10 +25,8 @@ export type MintPair = (
   generation: TokenGeneration,
 ) => Promise<TokenPair>;
 
-/** Prepares minting with the signing key of a ring. */
+/** Prepares minting; each pair is signed with the key that signs at that moment. */
 export function createPairMinter(keys: KeyRing, config: TokenOptions): MintPair {
-  const { signKey, alg } = keys.signing;
-
   return async function mintPair(session, generation) {
     const { issuedAtSeconds, accessExpiresAtSeconds, refreshExpiresAtSeconds } = generation;
     // A key that nobody proved to us is none.
@@ -42,29 +40,22 @@ export function createPairMinter(keys: KeyRing, config: TokenOptions): MintPair 
       sid: session.sid,
       iat: issuedAtSeconds,
     };
+    const key = keys.signing;
     const [access, refresh] = await Promise.all([
-      sign(
-        {
-          ...common,
-          jti: generation.accessJti,
-          exp: accessExpiresAtSeconds,
-          [GROUPS_CLAIM]: session.groups,
-          ...(session.bound === null ? {} : { cnf: { ...session.bound } }),
-          token_type: "access",
-        },
-        signKey,
-        alg,
-      ),
-      sign(
-        {
-          ...common,
-          jti: generation.refreshJti,
-          exp: refreshExpiresAtSeconds,
-          token_type: "refresh",
-        },
-        signKey,
-        alg,
-      ),
+      signJwt("access", {
+        ...common,
+        jti: generation.accessJti,
+        exp: accessExpiresAtSeconds,
+        [GROUPS_CLAIM]: session.groups,
+        ...(session.bound === null ? {} : { cnf: { ...session.bound } }),
+        token_type: "access",
+      }, key),
+      signJwt("refresh", {
+        ...common,
+        jti: generation.refreshJti,
+        exp: refreshExpiresAtSeconds,
+        token_type: "refresh",
+      }, key),
     ]);
     return { access, refresh, accessExpiresAtSeconds, refreshExpiresAtSeconds };
   };

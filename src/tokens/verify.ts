@@ -8,17 +8,16 @@ import { verify as verifyJwt } from "hono/jwt";
 import QuickLRU from "quick-lru";
 import type { Clock } from "../base/clock.ts";
 import type { JsonValue } from "../base/json.ts";
+import { decodeBase64url, isCanonicalBase64url } from "./base64url.ts";
 import { checkClaims, hasExpired } from "./claims.ts";
 import type { ClaimRules, TokenFailure, TokenType, VerifiedToken } from "./claims.ts";
 import { createGroupNames } from "./groups.ts";
 import type { KeyRing, RingKey } from "./key_ring.ts";
 import type { CheckLegacyClaims, LegacyKey } from "./legacy.ts";
+import { TYP } from "./sign.ts";
 
 /** A token longer than this is refused unread; browsers allow 4 KiB in a cookie. */
 const MAX_TOKEN_LENGTH = 8192;
-
-/** Compact serialisation (RFC 7515 §3.1): three base64url parts, no padding. */
-const COMPACT = /^([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
 /** Verifies tokens of one key ring. */
 export interface TokenVerifier {
@@ -40,7 +39,7 @@ export interface TokenVerifier {
 
 /**
  * Prepares verification. `cacheSize` bounds the number of remembered tokens.
- * The cache lives and dies with the key ring, so a removed key takes its
+ * The cache is emptied when the ring changes, so a removed key takes its
  * tokens along.
  */
 export function createTokenVerifier(options: {
@@ -54,18 +53,22 @@ export function createTokenVerifier(options: {
   const { keys, rules, clock, legacy } = options;
   const nameGroup = createGroupNames(rules.issuer);
   const verified = new QuickLRU<string, VerifiedToken>({ maxSize: options.cacheSize ?? 20_000 });
-  // All tokens of one key have the same header, so it is decoded once.
+  // All tokens of one kind and key have the same header, so it is decoded once.
   const keyByHeader = new QuickLRU<string, RingKey>({ maxSize: 64 });
+  let version = keys.version;
+
+  /** A key that was taken out of the ring takes along what it has verified. */
+  function forgetOldKeys(): void {
+    if (version === keys.version) return;
+    version = keys.version;
+    verified.clear();
+    keyByHeader.clear();
+  }
 
   function keyFor(header: string): RingKey | LegacyKey | TokenFailure {
     const known = keyByHeader.get(header);
     if (known !== undefined) return known;
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(decodePart(header));
-    } catch {
-      return "malformed";
-    }
+    const parsed = decodePart(header);
     if (typeof parsed !== "object" || parsed === null) return "malformed";
     const { kid, alg } = parsed as { kid?: unknown; alg?: unknown };
     // Ours always have a `kid`, SimpleJWT's never.
@@ -82,8 +85,11 @@ export function createTokenVerifier(options: {
     expected: TokenType,
   ): Promise<VerifiedToken | TokenFailure> {
     if (token.length > MAX_TOKEN_LENGTH) return "malformed";
-    const header = COMPACT.exec(token)?.[1];
-    if (header === undefined) return "malformed";
+    const parts = token.split(".", 4);
+    const [header] = parts;
+    // Up to sixteen texts would stand for one signature, if its unused bits were free.
+    if (header === undefined || parts.length !== 3 || !parts.every(isPart)) return "malformed";
+    forgetOldKeys();
     const key = keyFor(header);
     if (typeof key === "string") return key;
     let payload;
@@ -94,9 +100,11 @@ export function createTokenVerifier(options: {
         exp: false,
         iat: false,
         nbf: false,
+        // Tokens from before kinds had a `typ` say "JWT", or nothing.
+        typ: ["JWT", TYP[expected]],
       });
-    } catch {
-      return "bad_signature";
+    } catch (error) {
+      return isWrongHeader(error) ? "wrong_type" : "bad_signature";
     }
     const result = legacy !== undefined && key === legacy.key
       ? await legacy.check(payload as Readonly<Record<string, JsonValue>>, expected, clock())
@@ -120,6 +128,7 @@ export function createTokenVerifier(options: {
   return {
     identify,
     verify(token, expected) {
+      forgetOldKeys();
       const known = verified.get(token);
       if (known === undefined) return verifyNew(token, expected);
       if (known.type !== expected) return "wrong_type";
@@ -132,9 +141,23 @@ export function createTokenVerifier(options: {
   };
 }
 
-function decodePart(part: string): string {
-  const binary = atob(part.replaceAll("-", "+").replaceAll("_", "/"));
-  return new TextDecoder("utf-8", { fatal: true }).decode(
-    Uint8Array.from(binary, (char) => char.charCodeAt(0)),
-  );
+function isPart(part: string): boolean {
+  return part !== "" && isCanonicalBase64url(part);
 }
+
+/** `hono/jwt` looks at `typ` and `crit` before it looks at the signature. */
+function isWrongHeader(error: unknown): boolean {
+  return error instanceof Error && error.name === "JwtHeaderInvalid";
+}
+
+/** The JSON of a part, or `undefined`. */
+function decodePart(part: string): unknown {
+  try {
+    const bytes = decodeBase64url(part);
+    return bytes === null ? undefined : JSON.parse(utf8.decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });

@@ -116,7 +116,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     if (typeof token === "string") {
       around.emit({ event: "refresh_denied", reason: token });
       // Of a key that has not spread yet, or another app's on this host: not ours to clear.
-      return withCookies(fail(c, { code: "refresh_invalid" }), []);
+      return fail(c, { code: token === "unknown_key" ? "unknown_key" : "refresh_invalid" });
     }
     if (!(await passesCsrf(c, token.sid, cookies))) return refuse(c, { code: "csrf_failed" });
     const renewal = await renew({ headers, around, signal: c.req.raw.signal }, cookies.refresh);
