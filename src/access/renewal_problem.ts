@@ -26,8 +26,8 @@ export function refreshProblem(
       around.emit({ event: "refresh_denied", reason: "revoked", sid: outcome.sid });
       return { code: "session_revoked" };
     case "refused": {
-      const { subject, sid } = outcome;
-      around.emit({ event: "refresh_denied", reason: "the backend knows them no more", sid });
+      const { subject, sid, reason } = outcome;
+      around.emit({ event: "refresh_denied", reason, sid });
       around.emit({ event: "session_revoked", subject, sid });
       return { code: "session_revoked" };
     }

@@ -24,6 +24,7 @@ import { createCsrf } from "../browser/csrf.ts";
 import type { Csrf } from "../browser/csrf.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { createRecheck } from "../identity/recheck.ts";
+import type { Recheck } from "../identity/recheck.ts";
 import { createVerifyElsewhere } from "../identity/verify_elsewhere.ts";
 import { createSessions } from "../sessions/sessions.ts";
 import type { Sessions } from "../sessions/sessions.ts";
@@ -34,12 +35,15 @@ import type { TokenVerifier } from "../tokens/verify.ts";
 import type { Core } from "./core.ts";
 import { createBearer } from "./issuers.ts";
 import type { GatewayPorts } from "./ports.ts";
+import { createProviders } from "./providers.ts";
+import type { Providers } from "./providers.ts";
 
 /** What proxied requests and Postern's own endpoints share. */
 export interface Access {
   readonly verifier: TokenVerifier;
   readonly authenticate: Authenticate;
   readonly sessions: Sessions;
+  readonly providers: Providers;
   readonly jar: CookieJar;
   readonly csrf: Csrf;
   readonly toCookies: ToCookies;
@@ -64,6 +68,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
       : { legacy: { key: legacyKey, check: createLegacyCheck(tokens.legacy, tokens) } }),
   });
   const authenticate = createAuthenticate({ verifier, view });
+  const providers = createProviders(core, config, ports);
   const sessions = createSessions({
     store,
     view,
@@ -71,6 +76,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     clock,
     config: tokens,
     mintPair: createPairMinter(keys, tokens),
+    recheckSealed: providers.recheckSealed,
     ...createQuestions(config, ports.askFetch ?? fetch),
   });
   const jar = createCookieJar({ secure: config.secure });
@@ -89,6 +95,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     verifier,
     authenticate,
     sessions,
+    providers,
     jar,
     csrf,
     toCookies,
@@ -105,14 +112,27 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
   };
 }
 
+/** The backend knows nobody who came from a provider, so it is not asked about them. */
+function ofPasswords(recheck: Recheck, providers: readonly string[]): Recheck {
+  if (providers.length === 0) return recheck;
+  return async function recheckPassword(subject, context) {
+    return providers.some((name) => subject.startsWith(`${name}|`))
+      ? { kind: "welcome", claims: null }
+      : await recheck(subject, context);
+  };
+}
+
 /** What the backend is asked about people who are signed in. */
-function createQuestions({ identity, tokens }: GatewayConfig, askFetch: typeof fetch) {
+function createQuestions(
+  { identity, tokens, providers }: GatewayConfig,
+  askFetch: typeof fetch,
+) {
   const ports = { fetch: askFetch };
   const url = tokens.legacy?.verifyUrl ?? null;
   const limits = { timeoutMs: 5_000, maxBytes: 64 * 1024 };
   return {
     recheck: identity.kind === "upstream" && identity.recheck !== null
-      ? createRecheck(identity.recheck, ports)
+      ? ofPasswords(createRecheck(identity.recheck, ports), Array.from(providers.keys()))
       : null,
     verifyElsewhere: url === null ? null : createVerifyElsewhere({ ...limits, url }, ports),
   };

@@ -8,6 +8,7 @@ import { failure } from "../access/failure.ts";
 import { alive } from "../admin/alive.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { oidcEndpoints } from "../endpoints/oidc/oidc.ts";
+import { createLeave } from "../endpoints/oidc/sign_out.ts";
 import { pages } from "../endpoints/pages/pages.ts";
 import { cookieTransport } from "../endpoints/session/session.ts";
 import { createSignInAttempt } from "../endpoints/session/sign_in_form.ts";
@@ -25,7 +26,7 @@ import { createSignIn } from "../sign_in/sign_in.ts";
 import type { Access } from "./access.ts";
 import type { Core } from "./core.ts";
 import type { GatewayPorts } from "./ports.ts";
-import { createProviders, pageProviders } from "./providers.ts";
+import { oidcEndpointParts, pageProviders } from "./oidc_endpoints.ts";
 import { ownPaths } from "./table.ts";
 
 /** The app of everything that is Postern's own; what is not falls through. */
@@ -49,7 +50,7 @@ export function createEndpoints(parts: {
     counterKey,
     otherSources: Array.from(config.providers.keys()),
   });
-  const providers = createProviders(parts.core, access, config, ports);
+  const providers = oidcEndpointParts(parts.core, access, config);
 
   const app = new Hono<GatewayEnv>();
   app.onError((error, c) => failure(error, c.get("around")));
@@ -74,7 +75,12 @@ export function createEndpoints(parts: {
     signIn,
     ...access,
   });
-  const browserParts: BrowserParts = { ...access, origin, attemptSignIn };
+  const browserParts: BrowserParts = {
+    ...access,
+    origin,
+    attemptSignIn,
+    leave: providers === null ? null : createLeave(providers),
+  };
   own.route(
     "/",
     pages({

@@ -4,56 +4,50 @@
  * @module
  */
 import type { GatewayConfig } from "../config/config.ts";
-import type { OidcEndpointParts, OidcEntry } from "../endpoints/oidc/parts.ts";
-import { createSignOutMemory } from "../endpoints/oidc/sign_out_memory.ts";
-import type { PageProvider } from "../endpoints/pages/pages.ts";
 import { createOidcProvider } from "../identity/oidc/provider.ts";
-import { createGroupNames } from "../sessions/group_names.ts";
+import type { RecheckSealed } from "../sessions/recheck.ts";
 import { createAdmit } from "../sign_in/admission.ts";
-import { createFlows } from "../sign_in/pending.ts";
-import type { Access } from "./access.ts";
+import type { SignInProvider } from "../sign_in/provider.ts";
+import { createProviderRecheck } from "../sign_in/recheck.ts";
+import type { GrantSeal } from "../sign_in/recheck.ts";
 import type { Core } from "./core.ts";
 import type { GatewayPorts } from "./ports.ts";
 
-/** The parts of the providers' endpoints, or `null`. */
-export function createProviders(
-  { keys, clock }: Pick<Core, "keys" | "clock">,
-  access: Access,
-  config: GatewayConfig,
-  ports: GatewayPorts,
-): OidcEndpointParts | null {
-  const { providers, origin, secure, paths: { auth: prefix } } = config;
-  if (providers.size === 0) return null;
-  const { hmacKeys } = keys;
-  const fetch = ports.askFetch ?? globalThis.fetch;
-  const entries = new Map(
-    Array.from(providers, ([name, each]): [string, OidcEntry] => [name, {
-      provider: {
-        oidc: createOidcProvider(each.oidc, { fetch, keys, clock }),
-        issuer: each.oidc.issuer,
-        admit: createAdmit(each.admission),
-        rechecks: each.rechecks,
-      },
-      options: each.endpoint,
-    }]),
-  );
-  return {
-    origin,
-    prefix,
-    entries,
-    flows: createFlows({ hmacKeys, secure, clock }),
-    groupNames: createGroupNames(access.sessions.nameGroup),
-    memory: createSignOutMemory({ hmacKeys, secure, prefix, clock }),
-    access,
-  };
+/** Providers, as far as sessions know of them. */
+export interface Providers {
+  readonly byName: ReadonlyMap<string, SignInProvider>;
+  /** Both `null` where no provider is asked again. */
+  readonly grants: GrantSeal | null;
+  readonly recheckSealed: RecheckSealed | null;
 }
 
-/** What the sign-in page shows of them. */
-export function pageProviders(parts: OidcEndpointParts | null): readonly PageProvider[] {
-  return Array.from(parts?.entries.values() ?? [], ({ provider, options }) => ({
-    name: options.name,
-    label: options.label,
-    icon: options.icon,
-    isFailing: () => provider.oidc.isFailing(),
-  }));
+/** Prepares the providers of a configuration. */
+export function createProviders(
+  { keys, clock, events }: Pick<Core, "keys" | "clock" | "events">,
+  { providers }: GatewayConfig,
+  ports: GatewayPorts,
+): Providers {
+  const fetch = ports.askFetch ?? globalThis.fetch;
+  const byName = new Map(
+    Array.from(providers, ([name, each]): [string, SignInProvider] => [name, {
+      oidc: createOidcProvider(each.oidc, { fetch, keys, clock }),
+      issuer: each.oidc.issuer,
+      admit: createAdmit(each.admission),
+      rechecks: each.rechecks,
+    }]),
+  );
+  if (!Array.from(byName.values()).some(({ rechecks }) => rechecks)) {
+    return { byName, grants: null, recheckSealed: null };
+  }
+  const { recheck, ...grants } = createProviderRecheck({
+    providers: byName,
+    hmacKeys: keys.hmacKeys,
+    clock,
+    onOutage: (reason) =>
+      events(
+        { event: "identity_unavailable", reason },
+        { requestId: "-", clientAddress: "-" },
+      ),
+  });
+  return { byName, grants, recheckSealed: recheck };
 }

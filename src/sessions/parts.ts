@@ -13,6 +13,7 @@ import type { NameGroup } from "../tokens/groups.ts";
 import type { MintPair } from "../tokens/mint.ts";
 import type { TokenOptions } from "../tokens/options.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
+import type { RecheckSealed } from "./recheck.ts";
 import type { RevocationView } from "./revocation_view.ts";
 
 /** Parts that sessions are put together from. */
@@ -25,6 +26,8 @@ export interface SessionParts {
   readonly config: TokenOptions;
   /** Asked at each rotation. */
   readonly recheck: Recheck | null;
+  /** Asks with what a session record has sealed, at each rotation; `null`: nothing ever is. */
+  readonly recheckSealed: RecheckSealed | null;
   /** Asked once for each refresh token from before Postern. */
   readonly verifyElsewhere: VerifyElsewhere | null;
 }

@@ -10,6 +10,8 @@ import type { SessionEnding } from "./end.ts";
 import type { SignedIn } from "./open.ts";
 import { nextGeneration } from "./parts.ts";
 import type { PreparedParts } from "./parts.ts";
+import { createSealedCheck } from "./recheck.ts";
+import type { SealedCheck } from "./recheck.ts";
 
 /** What became of a refresh token. */
 export type RefreshOutcome =
@@ -18,20 +20,31 @@ export type RefreshOutcome =
   | { readonly kind: "expired" }
   | { readonly kind: "reused"; readonly subject: string; readonly sid: string }
   | { readonly kind: "revoked"; readonly sid: string }
-  /** The backend does not know the subject any more (`identity.recheck`): the session is revoked. */
-  | { readonly kind: "refused"; readonly subject: string; readonly sid: string }
+  /** Whoever vouched for the subject does so no more: the session is revoked. */
+  | {
+    readonly kind: "refused";
+    readonly subject: string;
+    readonly sid: string;
+    /** For the log. */
+    readonly reason: string;
+  }
   /** The backend could not be asked; nothing has happened, and the token is good for another try. */
   | { readonly kind: "unavailable"; readonly reason: string };
 
 /** Exchanges a refresh token for a new pair. May throw `StoreUnavailableError`. */
 export type Refresh = (refreshToken: string, presenter: Presenter) => Promise<RefreshOutcome>;
 
+const NOTHING_SEALED: SealedCheck = { kind: "none" };
+
 /** Prepares {@link Refresh}. */
 export function createRefresh(
   parts: PreparedParts,
   { adopt, ending }: { readonly adopt: Adopt; readonly ending: SessionEnding },
 ): Refresh {
-  const { store, view, verifier, mintPair, config, recheck, denyForMs } = parts;
+  const { store, view, verifier, mintPair, config, recheck, recheckSealed, denyForMs } = parts;
+  const checkSealed = recheckSealed === null
+    ? null
+    : createSealedCheck({ store, recheck: recheckSealed });
 
   return async function refresh(refreshToken, presenter) {
     const token = await verifier.verify(refreshToken, "refresh");
@@ -47,9 +60,20 @@ export function createRefresh(
     if (checked?.kind === "unavailable") return checked;
     if (checked?.kind === "refused") {
       await ending.endOf({ ...token, isLegacy: false });
-      return { kind: "refused", subject, sid };
+      return { kind: "refused", subject, sid, reason: "the backend knows them no more" };
     }
-    const claims = checked?.claims ?? null;
+    const sealed = await checkSealed?.(token, presenter) ?? NOTHING_SEALED;
+    if (sealed.kind === "unavailable") {
+      await sealed.release();
+      return { kind: "unavailable", reason: sealed.reason };
+    }
+    if (sealed.kind === "refused") {
+      await ending.endOf(token);
+      await sealed.release();
+      return { kind: "refused", subject, sid, reason: sealed.reason };
+    }
+    const isAsked = sealed.kind === "welcome";
+    const claims = (isAsked ? sealed.claims : null) ?? checked?.claims ?? null;
     const outcome = await store.rotate({
       sid,
       subject,
@@ -59,7 +83,9 @@ export function createRefresh(
       denyForMs,
       groups: token.groups,
       ...(claims === null ? {} : { claims }),
+      ...(isAsked ? { sealed: sealed.sealed } : {}),
     });
+    if (isAsked) await sealed.release();
     switch (outcome.kind) {
       case "rotated":
       case "replayed": {

@@ -6,7 +6,7 @@
 import type { JsonValue, SubjectClaims } from "../base/json.ts";
 import type { SignedClaims } from "../identity/oidc/id_token.ts";
 import type { OidcProof, OidcProvider } from "../identity/oidc/port.ts";
-import type { GroupNames } from "../sessions/group_names.ts";
+import type { NameGroup } from "../tokens/groups.ts";
 import type { Admit, RefusalCode } from "./admission.ts";
 
 /** A provider that people can sign in at. */
@@ -35,14 +35,18 @@ export type ProofOutcome =
 export async function admitProof(
   { oidc, issuer, admit }: SignInProvider,
   { claims }: OidcProof,
-  names: GroupNames,
+  nameGroup: NameGroup,
 ): Promise<ProofOutcome> {
   const admission = admit(claims);
   if (admission.kind === "refused") return admission;
   const { subject, claims: kept } = admission;
   return {
     kind: "admitted",
-    admitted: { subject, claims: kept, groups: await groupsOf(oidc.name, issuer, claims, names) },
+    admitted: {
+      subject,
+      claims: kept,
+      groups: await groupsOf(oidc.name, issuer, claims, nameGroup),
+    },
   };
 }
 
@@ -50,13 +54,13 @@ async function groupsOf(
   provider: string,
   issuer: string,
   { sub, sid }: SignedClaims,
-  names: GroupNames,
+  nameGroup: NameGroup,
 ): Promise<readonly string[]> {
   const session = textOf(sid);
   return await Promise.all([
-    names.nameOf({ kind: "provider", provider }),
-    names.nameOf({ kind: "provider subject", issuer, subject: String(sub) }),
-    ...(session === null ? [] : [names.nameOf({ kind: "provider session", issuer, session })]),
+    nameGroup("provider", provider),
+    nameGroup("provider_subject", issuer, String(sub)),
+    ...(session === null ? [] : [nameGroup("provider_session", issuer, session)]),
   ]);
 }
 

@@ -22,6 +22,17 @@ export type AuditEvent =
   | { readonly event: "refresh_reused"; readonly subject: string; readonly sid: string }
   | { readonly event: "session_revoked"; readonly subject: string; readonly sid: string }
   | { readonly event: "subject_revoked"; readonly subject: string }
+  /** A provider has ended one of its sessions, or all of a person's, and with them ours. */
+  | {
+    readonly event: "provider_logout";
+    readonly provider: string;
+    readonly scope: "session" | "subject";
+  }
+  | {
+    readonly event: "provider_logout_refused";
+    readonly provider: string;
+    readonly reason: string;
+  }
   | { readonly event: "token_revoked"; readonly subject: string; readonly jti: string }
   | {
     readonly event: "denied";

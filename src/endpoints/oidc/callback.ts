@@ -122,20 +122,24 @@ async function signIn(call: Callback, flow: Flow, proof: OidcProof): Promise<Res
   const { c, parts, entry, setCookies } = call;
   const { sessions, toCookies } = parts.access;
   const around = c.get("around");
-  const outcome = await admitProof(entry.provider, proof, parts.groupNames);
+  const outcome = await admitProof(entry.provider, proof, sessions.nameGroup);
   if (outcome.kind === "refused") {
     return say(call, flow.returnTo, reasonOfRefusal(outcome.code), outcome.code);
   }
-  const { subject } = outcome.admitted;
+  const { admitted } = outcome;
+  const { subject } = admitted;
   try {
     const before = await callerOf(call);
     const isStepUp = flow.maxAgeSeconds !== null || flow.acrValues.length > 0;
-    if (before?.token.subject === subject && !isStepUp) {
+    if (before?.token.subject === subject && !isStepUp && isIn(before, admitted.groups)) {
       // Another tab was faster.
       return sendTo(flow.returnTo, [...setCookies, ...before.setCookies]);
     }
     const device = { userAgent: c.req.header("user-agent") ?? "", ip: around.client.address };
-    const signedIn = await sessions.open(outcome.admitted, { device });
+    const signedIn = await sessions.open(
+      { ...admitted, sealed: await sealedGrant(call, subject, proof) },
+      { device },
+    );
     const { sid } = signedIn.session;
     const cookies = await toCookies(signedIn).catch(async (error) => {
       await sessions.discard(signedIn.session);
@@ -171,6 +175,22 @@ async function signIn(call: Callback, flow: Flow, proof: OidcProof): Promise<Res
       setCookies,
     });
   }
+}
+
+/** Whether a session stands and falls with the same session at the same provider. */
+function isIn({ token }: Caller, groups: readonly string[]): boolean {
+  return groups.every((group) => token.groups.includes(group));
+}
+
+/** The provider's refresh token for the record, sealed; `null` where nobody will ask with it. */
+async function sealedGrant(
+  { parts, entry: { provider, options } }: Callback,
+  subject: string,
+  { claims, refreshToken }: OidcProof,
+): Promise<string | null> {
+  if (parts.grants === null || !provider.rechecks || refreshToken === null) return null;
+  const grant = { provider: options.name, sub: String(claims.sub), subject, refreshToken };
+  return await parts.grants.seal(grant);
 }
 
 /** Who is signed in already in this browser, if anybody. */

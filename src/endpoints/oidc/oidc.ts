@@ -14,6 +14,7 @@
 import { Hono } from "hono";
 import { allowOnly, fail } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
+import { backChannelLogout } from "./backchannel_logout.ts";
 import { callback, formCallback } from "./callback.ts";
 import type { GatewayContext, OidcEndpointParts, OidcEntry } from "./parts.ts";
 import { signedOut } from "./sign_out.ts";
@@ -50,6 +51,9 @@ export function oidcEndpoints(parts: OidcEndpointParts): Hono<GatewayEnv> {
   app.get("/oidc/:provider/callback", of(callback));
   app.post("/oidc/:provider/callback", of(formCallback));
   allowOnly(app, "/oidc/:provider/callback", ["GET", "POST"]);
+
+  app.post("/oidc/:provider/backchannel-logout", of(backChannelLogout));
+  allowOnly(app, "/oidc/:provider/backchannel-logout", ["POST"]);
 
   return app;
 }

@@ -9,10 +9,10 @@ import type { Identify } from "../../access/identify.ts";
 import type { CookieJar } from "../../browser/cookies.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { OidcContext } from "../../identity/oidc/port.ts";
-import type { GroupNames } from "../../sessions/group_names.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
 import type { Flows } from "../../sign_in/pending.ts";
 import type { SignInProvider } from "../../sign_in/provider.ts";
+import type { GrantSeal } from "../../sign_in/recheck.ts";
 import type { OidcEndpointOptions } from "./options.ts";
 import type { SignOutMemory } from "./sign_out_memory.ts";
 
@@ -29,7 +29,8 @@ export interface OidcEndpointParts {
   readonly prefix: string;
   readonly entries: ReadonlyMap<string, OidcEntry>;
   readonly flows: Flows;
-  readonly groupNames: GroupNames;
+  /** Seals a provider's refresh token; `null` where no provider is asked again. */
+  readonly grants: GrantSeal | null;
   readonly memory: SignOutMemory;
   readonly access: {
     readonly jar: CookieJar;

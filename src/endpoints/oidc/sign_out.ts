@@ -6,26 +6,28 @@
  */
 import { oidcContext, sendTo } from "./parts.ts";
 import type { GatewayContext, OidcEndpointParts } from "./parts.ts";
+import type { Leave } from "../session/sign_in_form.ts";
 
-/**
- * Where the browser whose session has just ended goes on to; `null` where its
- * provider knows no sign-out, can not be asked, or is none of ours.
- */
-export async function providerSignOut(
-  c: GatewayContext,
-  parts: OidcEndpointParts,
-  sid: string,
-): Promise<string | null> {
-  const remembered = await parts.memory.recall(c.req.header("cookie") ?? null);
-  if (remembered === null || remembered.sid !== sid) return null;
-  const entry = parts.entries.get(remembered.provider);
-  if (entry === undefined || !entry.options.rpInitiatedLogout) return null;
-  return await entry.provider.oidc.endSessionUrl({
-    idToken: remembered.idToken,
-    redirectUri: `${parts.origin}${parts.prefix}/oidc/signed-out`,
-    state: await parts.memory.leave(),
-  }, oidcContext(c));
+/** Prepares where a browser goes on to whose session has just ended. */
+export function createLeave(parts: OidcEndpointParts): Leave {
+  const { memory, entries, origin, prefix } = parts;
+
+  return async function leave(c, sid) {
+    const remembered = await memory.recall(c.req.header("cookie") ?? null);
+    if (remembered === null) return STAY;
+    const here = { url: null, setCookies: [memory.forget()] };
+    const entry = entries.get(remembered.provider);
+    if (remembered.sid !== sid || entry?.options.rpInitiatedLogout !== true) return here;
+    const url = await entry.provider.oidc.endSessionUrl({
+      idToken: remembered.idToken,
+      redirectUri: `${origin}${prefix}/oidc/signed-out`,
+      state: await memory.leave(),
+    }, oidcContext(c));
+    return { ...here, url };
+  };
 }
+
+const STAY = { url: null, setCookies: [] };
 
 /** `GET /oidc/signed-out`: back from the provider. The page there does not go straight on. */
 export async function signedOut(

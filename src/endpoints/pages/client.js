@@ -187,6 +187,8 @@ export const createPostern = (options = {}) => {
         throw new Error(`sign-out failed: ${response.status}`);
       }
       become(null);
+      // The person is signed out at the provider as well, and comes back from there.
+      if (response.status === 200) location.assign((await response.json()).continue);
     },
     on(event, listener) {
       const set = listeners.get(event) ?? new Set();

@@ -25,6 +25,8 @@ export function layout(
     readonly title: string;
     readonly nonce: string;
     readonly wide?: boolean;
+    /** Where the browser goes on by itself, at once. */
+    readonly onward?: string;
   },
   content: Html,
 ): Html {
@@ -37,6 +39,9 @@ export function layout(
         <meta name="viewport" content="width=device-width, initial-scale=1">
         <meta name="color-scheme" content="light dark">
         <meta name="robots" content="noindex">
+        ${options.onward === undefined
+          ? ""
+          : html`<meta http-equiv="refresh" content="0; url=${options.onward}">`}
         <title>${title}</title>
         <style
           nonce="${nonce}">:root { --brand: ${brand.color}; --on-brand: ${textOn(

@@ -25,6 +25,7 @@ import type { BrowserParts, SignInAttempt } from "../session/sign_in_form.ts";
 import { accountPage } from "./account_html.ts";
 import clientScript from "./client.js" with { type: "text" };
 import type { Html } from "./layout_html.ts";
+import { leavePage } from "./leave_html.ts";
 import type { PagesConfig } from "./options.ts";
 import { signInPage } from "./sign_in_html.ts";
 import type { SignInNotice } from "./sign_in_html.ts";
@@ -296,6 +297,7 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
       const body = await readFields(c.req.raw);
       if (body.kind === "problem") return refuse(c, body.problem);
       const field = body.fields["csrf_token"];
+      let sid: string;
       try {
         const visiting = await visitor(c, field);
         if ("code" in visiting) {
@@ -306,6 +308,7 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
         if (token === null) {
           return redirect(loginLocation(loginPath, accountPath, expired), setCookies);
         }
+        ({ sid } = token);
         if (await act(c, token, body.fields) === "stay") {
           return redirect(`${accountPath}?ended`, setCookies);
         }
@@ -314,7 +317,13 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
         failure(error, c.get("around"));
         return await leaveHere(c, field);
       }
-      const response = redirect(`${loginPath}?reason=signed_out`, jar.clear());
+      const onward = await parts.leave?.(c, sid) ?? { url: null, setCookies: [] };
+      const ending = [...jar.clear(), ...onward.setCookies];
+      const { url } = onward;
+      // A redirect of a form would have to be allowed by the policy of the page it stands on.
+      const response = url === null
+        ? redirect(`${loginPath}?reason=signed_out`, ending)
+        : await page(c, 200, ending, (look) => leavePage({ ...look, url }));
       response.headers.set("clear-site-data", FORGET_PAGES);
       return response;
     });

@@ -24,6 +24,8 @@ type GatewayContext = Context<GatewayEnv>;
 /** `Clear-Site-Data` of a sign-out: the back button must not show what was private. */
 export const FORGET_PAGES = '"cache"';
 
+const NOWHERE = { url: null, setCookies: [] };
+
 /** What our own endpoints ask of a caller. */
 const OWN_RULE = { transparent: false, cors: null };
 
@@ -40,7 +42,7 @@ interface SessionJson {
 /** The endpoints under `/auth` that browsers use. */
 export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   const { origin, jar, csrf, attemptSignIn, sessions, verifier, identify, renew } = parts;
-  const { findLeaving } = parts;
+  const { findLeaving, leave } = parts;
   const app = new Hono<GatewayEnv>();
 
   function withCookies(response: Response, setCookies: readonly string[]): Response {
@@ -62,8 +64,12 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     return withCookies(c.json(json), setCookies);
   }
 
-  function signedOut(c: GatewayContext): Response {
-    const response = withCookies(c.body(null, 204), jar.clear());
+  async function signedOut(c: GatewayContext, sid: string | null): Promise<Response> {
+    const { url, setCookies } = sid === null ? NOWHERE : await leave?.(c, sid) ?? NOWHERE;
+    const response = withCookies(
+      url === null ? c.body(null, 204) : c.json({ continue: url }),
+      [...jar.clear(), ...setCookies],
+    );
     response.headers.set("clear-site-data", FORGET_PAGES);
     return response;
   }
@@ -149,7 +155,10 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
    */
   async function signOut(
     c: GatewayContext,
-    usesCookies: boolean,
+    { cookies: usesCookies, token }: {
+      readonly token: VerifiedToken | null;
+      readonly cookies: boolean;
+    },
     end: () => Promise<void>,
   ): Promise<Response> {
     try {
@@ -161,14 +170,14 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
         "everywhere. Please sign out again later.";
       return withCookies(fail(c, { code: "store_unavailable", detail }), jar.clear());
     }
-    return signedOut(c);
+    return await signedOut(c, token?.sid ?? null);
   }
 
   app.post("/logout", async (c) => {
     const who = await signingOut(c);
     if ("problem" in who) return refuse(c, who.problem);
     const { token } = who;
-    return await signOut(c, who.cookies, async () => {
+    return await signOut(c, who, async () => {
       if (token === null) return;
       await sessions.endOf(token);
       const { subject, sid } = token;
@@ -185,7 +194,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     if ("problem" in who && who.problem.code !== "store_unavailable") {
       return refuse(c, who.problem);
     }
-    return await signOut(c, leaving.cookies, async () => {
+    return await signOut(c, leaving, async () => {
       if ("problem" in who) throw new StoreUnavailableError("the revocation view is too old");
       await sessions.end({ subject: who.token.subject });
       c.get("around").emit({ event: "subject_revoked", subject: who.token.subject });

@@ -40,7 +40,18 @@ export interface BrowserParts {
   readonly identify: Identify;
   readonly renew: Renew;
   readonly findLeaving: FindLeaving;
+  /** Goes on with a sign-out at the provider; `null` where there are none. */
+  readonly leave: Leave | null;
 }
+
+/**
+ * What follows the end of a browser's session. `url`: where it goes on, so that the
+ * person is signed out at the provider as well; `null`: nowhere.
+ */
+export type Leave = (c: Context<GatewayEnv>, sid: string) => Promise<{
+  readonly url: string | null;
+  readonly setCookies: readonly string[];
+}>;
 
 /** What became of an attempt. `fields` is what was sent, as far as it could be read. */
 export type SignInAttempt =

@@ -107,6 +107,32 @@ export function createOidcProvider(
     return { ...info, ...claims };
   }
 
+  /**
+   * What the provider says of the person now; `null`: nothing, or nothing that could
+   * be had at the moment. The new refresh token is not to be lost for that.
+   */
+  async function freshClaims(
+    tokens: oauth.TokenEndpointResponse,
+    subject: string,
+    parts: ClientParts,
+    context: OidcContext,
+  ): Promise<SignedClaims | null> {
+    try {
+      const signed = await signedClaims(tokens, context);
+      // Core section 12.2: the same person as at the sign-in.
+      if (signed !== null && signed.sub !== subject) {
+        throw new UntrustedAnswerError("an ID token of somebody else");
+      }
+      // An ID token is no must here (section 12.2), so UserInfo may be all there is.
+      const known = signed ?? { sub: subject };
+      const completed = await complete(known, tokens.access_token, parts, context);
+      return signed === null && completed === known ? null : completed;
+    } catch (error) {
+      if (toFailure(error, "fresh claims").kind === "unavailable") return null;
+      throw error;
+    }
+  }
+
   async function proofOf(question: CodeQuestion, context: OidcContext): Promise<CodeOutcome> {
     const parts = await partsFor(context);
     const { server, client, clientAuth } = parts;
@@ -165,7 +191,8 @@ export function createOidcProvider(
 
     async refresh(refreshToken, subject, context) {
       try {
-        const { server, client, clientAuth, http } = await partsFor(context);
+        const parts = await partsFor(context);
+        const { server, client, clientAuth, http } = parts;
         const response = await oauth.refreshTokenGrantRequest(
           server,
           client,
@@ -174,11 +201,7 @@ export function createOidcProvider(
           http,
         );
         const tokens = await oauth.processRefreshTokenResponse(server, client, response);
-        const claims = await signedClaims(tokens, context);
-        // Core section 12.2: the same person as at the sign-in.
-        if (claims !== null && claims.sub !== subject) {
-          throw new UntrustedAnswerError("an ID token of somebody else");
-        }
+        const claims = await freshClaims(tokens, subject, parts, context);
         return { kind: "welcome", claims, refreshToken: tokens.refresh_token ?? refreshToken };
       } catch (error) {
         return toFailure(error, "refresh token");
