@@ -3,6 +3,6 @@
  *
  * @module
  */
-import { run } from "./runtime/deno/commands.ts";
+import { run } from "./runtime/deno/commands/run.ts";
 
 if (import.meta.main) await run();

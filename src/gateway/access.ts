@@ -59,14 +59,14 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
   const { store, keys, clock, view } = core;
   const { origin, tokens } = config;
   const { legacyKey = null } = ports;
-  const verifier = createTokenVerifier({
+  const verifier = core.keyUsage.watch(createTokenVerifier({
     keys,
     rules: tokens,
     clock,
     ...(tokens.legacy === null || legacyKey === null
       ? {}
       : { legacy: { key: legacyKey, check: createLegacyCheck(tokens.legacy, tokens) } }),
-  });
+  }));
   const authenticate = createAuthenticate({ verifier, view });
   const providers = createProviders(core, config, ports);
   const sessions = createSessions({

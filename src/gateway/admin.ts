@@ -78,12 +78,12 @@ export function createAdminParts(
     upstreams: () => [],
     issuers: () => issuersOf(current()),
     keys: () => {
-      const { keys, lastUsed } = current().inside.core;
+      const { keys, keyUsage } = current().inside.core;
       return Array.from(keys.byKid.values(), ({ kid, alg }) => ({
         kid,
         alg,
         signs: kid === keys.signing.kid,
-        lastVerifiedAtMs: lastUsed.get(kid) ?? null,
+        lastVerifiedAtMs: keyUsage.lastVerifiedAtMs(kid),
       }));
     },
     configuration: ports.configuration,

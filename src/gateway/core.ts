@@ -13,13 +13,14 @@ import type { EventSink } from "../telemetry/events.ts";
 import { createGatewayMetrics, type GatewayMetrics } from "../telemetry/metrics.ts";
 import { createRecentEvents, type RecentEvents } from "../telemetry/recent.ts";
 import { createSmallMeter } from "../telemetry/small_meter.ts";
+import { createKeyUsage, type KeyUsage } from "./key_usage.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import type { CorePorts } from "./ports.ts";
 import { timedStore } from "./timed_store.ts";
-import { type WatchedKeys, watchKeys } from "./watched_keys.ts";
 
 /** The parts that every configuration shares. */
-export interface Core extends Pick<CorePorts, "store" | "clock">, WatchedKeys {
+export interface Core extends Pick<CorePorts, "store" | "keys" | "clock"> {
+  readonly keyUsage: KeyUsage;
   /** Takes events, and counts them on the way to the log. */
   readonly events: EventSink;
   readonly metrics: GatewayMetrics;
@@ -68,7 +69,8 @@ export function createCore(
   metrics.watch({ view: () => ({ ageMs: view.ageMs(), entries: view.size() }) });
   return {
     store: timed,
-    ...watchKeys(keys, clock),
+    keys,
+    keyUsage: createKeyUsage(clock),
     clock,
     events,
     metrics,
@@ -81,5 +83,5 @@ export function createCore(
 
 /** The same core with other keys. */
 export function withKeys(core: Core, keys: CorePorts["keys"]): Core {
-  return { ...core, ...watchKeys(keys, core.clock) };
+  return { ...core, keys };
 }

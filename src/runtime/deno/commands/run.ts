@@ -1,0 +1,37 @@
+/**
+ * Runs the process's command line.
+ *
+ * @module
+ */
+import { startProblems } from "../../../gateway/start_problem.ts";
+import { complain } from "../console.ts";
+import { UnreachableError } from "./client.ts";
+import { EXIT } from "./output.ts";
+import { runCommand } from "./program.ts";
+
+/**
+ * Runs the command of the process's arguments and ends the process with its
+ * code; a refused start says line by line what has to be set.
+ */
+export async function run(): Promise<never> {
+  try {
+    Deno.exit(await runCommand(Deno.args));
+  } catch (error) {
+    if (error instanceof UnreachableError) {
+      complain(error.message);
+      Deno.exit(EXIT.unreachable);
+    }
+    const problems = error instanceof Deno.errors.AddrInUse
+      ? [error.message]
+      : startProblems(error);
+    if (problems === null) throw error;
+    const [command] = Deno.args;
+    complain(
+      command === "start" || command === "dev"
+        ? "Postern does not start:"
+        : "The configuration can not be used:",
+    );
+    for (const problem of problems) complain(`  ${problem}`);
+    Deno.exit(EXIT.failed);
+  }
+}

@@ -1,0 +1,266 @@
+/** The command line against a gateway that runs, and against the store of one that does not. */
+import assert from "node:assert/strict";
+import { PEOPLE, startBackend } from "../support/backend.ts";
+import { startGatewayProcess } from "../support/gateway_process.ts";
+import type { GatewayProcess } from "../support/gateway_process.ts";
+import { freePort } from "../support/ports.ts";
+import { until } from "../support/until.ts";
+import { generateKeySet } from "../../src/tokens/key_ring.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+interface Result {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  // deno-lint-ignore no-explicit-any
+  readonly json: any;
+}
+
+interface Stage {
+  readonly gateway: GatewayProcess;
+  readonly folder: string;
+  readonly config: Record<string, unknown>;
+  cli(args: readonly string[], options?: { stdin?: string; env?: Record<string, string> }): Promise<
+    Result
+  >;
+  signIn(name: keyof typeof PEOPLE): Promise<{ access: string; refresh: string }>;
+  status(access: string): Promise<number>;
+}
+
+async function withStage(act: (stage: Stage) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "postern-cli-" });
+  const backend = startBackend();
+  const port = freePort();
+  const admin = `127.0.0.1:${freePort()}`;
+  const config = {
+    origin: `http://localhost:${port}`,
+    identity: { kind: "upstream", url: `${backend.url}/login`, subject: "/user/id" },
+    store: { kind: "sqlite", path: `${folder}/postern.db` },
+    upstreams: { app: { targets: [backend.url] } },
+    routes: [{ path: "/*", upstream: "app" }],
+  };
+  await Deno.writeTextFile(`${folder}/postern.json`, JSON.stringify(config));
+  await Deno.writeTextFile(`${folder}/keys`, JSON.stringify(await generateKeySet()), {
+    mode: 0o600,
+  });
+  const env = {
+    POSTERN_CONFIG: `${folder}/postern.json`,
+    POSTERN_KEYS: "",
+    POSTERN_KEYS_FILE: `${folder}/keys`,
+    POSTERN_ADMIN: admin,
+    USER: "grace",
+  };
+  const gateway = await startGatewayProcess({ port, config: {}, env });
+  const decoder = new TextDecoder();
+
+  async function cli(
+    args: readonly string[],
+    options: { stdin?: string; env?: Record<string, string> } = {},
+  ): Promise<Result> {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", `${ROOT}src/main.ts`, ...args],
+      env: { ...env, ...options.env },
+      cwd: folder,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(options.stdin ?? ""));
+    await writer.close();
+    const { code, stdout, stderr } = await child.output();
+    const out = decoder.decode(stdout);
+    return {
+      code,
+      out,
+      err: decoder.decode(stderr),
+      json: args.includes("--json") && out !== "" ? JSON.parse(out) : null,
+    };
+  }
+
+  try {
+    await act({
+      gateway,
+      folder,
+      config,
+      cli,
+      async signIn(name) {
+        const response = await fetch(`http://127.0.0.1:${port}/api/token/`, {
+          method: "POST",
+          body: new URLSearchParams({ username: name, password: PEOPLE[name].password }),
+        });
+        return await response.json();
+      },
+      async status(access) {
+        const response = await fetch(`http://127.0.0.1:${port}/api`, {
+          headers: { authorization: `Bearer ${access}` },
+        });
+        await response.body?.cancel();
+        return response.status;
+      },
+    });
+  } finally {
+    await gateway.stop();
+    await backend.stop();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("sessions are listed, shown and ended: a table for people, JSON for scripts", async () => {
+  await withStage(async ({ cli, signIn, status, gateway }) => {
+    const { access } = await signIn("ada");
+    await signIn("bob");
+    const table = await cli(["sessions", "list"]);
+    assert.equal(table.code, 0, table.err);
+    assert.match(table.out, /^SESSION +SUBJECT +SIGNED IN/);
+    assert.equal(table.out.trim().split("\n").length, 3);
+    const list = await cli(["sessions", "list", "--json", "--subject", PEOPLE.ada.id]);
+    assert.equal(list.json.sessions.length, 1);
+    const { sid } = list.json.sessions[0];
+    const show = await cli(["sessions", "show", sid]);
+    assert.match(show.out, /subject +u-1/);
+    const ended = await cli(["sessions", "revoke", sid]);
+    assert.equal(ended.code, 0);
+    assert.equal(await status(access), 401);
+    await until(() => gateway.logs().includes('"actor":"local:grace"'), "the audit log says who");
+    const again = await cli(["sessions", "revoke", sid]);
+    assert.equal(again.code, 1);
+    assert.match(again.err, /session_not_found/);
+  });
+});
+
+Deno.test("one person, or everybody, is signed out; a dry run only counts", async () => {
+  await withStage(async ({ cli, signIn, status }) => {
+    const [ada, bob] = [await signIn("ada"), await signIn("bob")];
+    const dry = await cli(["subjects", "revoke", PEOPLE.ada.id, "--dry-run"]);
+    assert.equal(dry.out, "would end 1 sessions\n");
+    assert.equal(await status(ada.access), 200);
+    assert.equal((await cli(["subjects", "revoke", PEOPLE.ada.id])).out, "ended 1 sessions\n");
+    assert.equal(await status(ada.access), 401);
+    assert.equal(await status(bob.access), 200);
+    assert.equal((await cli(["revoke", "--all"])).code, 2, "without a time it is a typing error");
+    const all = await cli(["revoke", "--all", "--before", "now", "--json"]);
+    assert.deepEqual(all.json, { count: 1, atLeast: false, dryRun: false });
+    assert.equal(await status(bob.access), 401);
+  });
+});
+
+Deno.test("when the gateway is down the store is worked on, and it holds when the gateway is back", async () => {
+  await withStage(async ({ cli, signIn, status, gateway }) => {
+    const { access } = await signIn("ada");
+    await gateway.kill();
+    const list = await cli(["sessions", "list", "--json"]);
+    assert.match(list.err, /No gateway answers at 127\.0\.0\.1:\d+; working on the store itself/);
+    assert.equal(list.json.sessions.length, 1);
+    const ended = await cli(["subjects", "revoke", PEOPLE.ada.id]);
+    assert.equal(ended.out, "ended 1 sessions\n");
+    assert.match(ended.err, /"event":"admin_action".*"actor":"local:grace"/);
+    assert.equal((await cli(["status"])).code, 3, "the state of a gateway takes a gateway");
+    await gateway.restart();
+    assert.equal(await status(access), 401);
+  });
+});
+
+Deno.test("keys are rotated in their file: the gateway takes them, and nobody is signed out", async () => {
+  await withStage(async ({ cli, signIn, status, folder }) => {
+    const { access } = await signIn("ada");
+    assert.equal(await status(access), 200);
+    const before = (await cli(["keys", "list", "--json"])).json.keys;
+    const rotated = await cli(["keys", "rotate", "--write"]);
+    assert.equal(rotated.code, 0, rotated.err);
+    assert.doesNotMatch(rotated.out, /"d"/, "no key on the screen");
+    assert.equal(((await Deno.stat(`${folder}/keys`)).mode ?? 0) & 0o077, 0);
+    await until(async () => {
+      const { keys } = (await cli(["keys", "list", "--json"])).json;
+      return keys.length === before.length + 2 && keys[0].kid !== before[0].kid;
+    }, "the new keys are in force");
+    assert.equal(await status(access), 200);
+    const printed = await cli(["keys", "rotate", "--keep", "0"]);
+    assert.equal(JSON.parse(printed.out).keys.length, 2);
+  });
+});
+
+Deno.test("the configuration is checked, compared with what is in force, and reloaded", async () => {
+  await withStage(async ({ cli, config, folder }) => {
+    assert.equal((await cli(["config", "check"])).code, 0);
+    assert.equal((await cli(["config", "diff"])).code, 0);
+    const path = `${folder}/next.json`;
+    await Deno.writeTextFile(path, JSON.stringify({ ...config, extra: true, routes: [] }));
+    const check = await cli(["config", "check", path]);
+    assert.equal(check.code, 1);
+    assert.match(check.out, /^extra: unknown setting$/m);
+    const next = { ...config, throttle: { perUser: 3 } };
+    await Deno.writeTextFile(path, JSON.stringify(next));
+    const diff = await cli(["config", "diff"], { env: { POSTERN_CONFIG: path } });
+    assert.equal(diff.code, 1);
+    assert.equal(diff.out, 'throttle: (absent) → {"perUser":3}\n');
+    assert.match((await cli(["reload"])).out, /^unchanged: [0-9a-f]{64}$/m);
+    assert.match((await cli(["status"])).out, /^ready +yes$/m);
+    assert.equal(JSON.parse((await cli(["config", "schema"])).out).type, "object");
+  });
+});
+
+Deno.test("a token is inspected from standard input, and its signature is not repeated", async () => {
+  await withStage(async ({ cli, signIn }) => {
+    const { access, refresh } = await signIn("ada");
+    const good = await cli(["token", "inspect", "--json"], { stdin: `Bearer ${access}\n` });
+    assert.equal(good.code, 0, good.err);
+    assert.equal(good.json.verdict, "good");
+    assert.equal(good.json.standing, "its session stands");
+    assert.equal(good.json.claims.sub, PEOPLE.ada.id);
+    assert.ok(!good.out.includes(access.split(".")[2] ?? "-"));
+    assert.equal((await cli(["token", "inspect"], { stdin: refresh })).code, 0);
+    const broken = `${access.slice(0, -4)}AAAA`;
+    const bad = await cli(["token", "inspect"], { stdin: broken });
+    assert.equal(bad.code, 1);
+    assert.match(bad.out, /verdict +bad signature/);
+    assert.equal((await cli(["token", "inspect"], { stdin: "nonsense" })).code, 1);
+  });
+});
+
+Deno.test("the doctor finds what is wrong, and nothing where nothing is", async () => {
+  await withStage(async ({ cli, config, folder, gateway }) => {
+    const healthy = await cli(["doctor", "--json"]);
+    assert.equal(healthy.code, 0, healthy.out);
+    const said = (level: string, json: Result["json"]) =>
+      json.findings.filter((each: { level: string }) => each.level === level)
+        .map(({ what, says }: { what: string; says: string }) => `${what}: ${says}`);
+    assert.deepEqual(said("fail", healthy.json), []);
+    assert.ok(said("ok", healthy.json).includes("gateway: ready, version 0.2.0"));
+
+    await gateway.kill();
+    await Deno.chmod(`${folder}/keys`, 0o644);
+    const path = `${folder}/ill.json`;
+    const dead = `http://127.0.0.1:${freePort()}`;
+    await Deno.writeTextFile(
+      path,
+      JSON.stringify({
+        ...config,
+        origin: "https://app.example.com",
+        upstreams: { app: { targets: [dead] } },
+      }),
+    );
+    const ill = await cli(["doctor", "--json"], { env: { POSTERN_CONFIG: path } });
+    assert.equal(ill.code, 1);
+    assert.ok(said("fail", ill.json).includes(`upstream app: ${dead}: connection refused`));
+    const warnings = said("warn", ill.json).join("\n");
+    assert.match(warnings, /keys: others on this machine can read it; chmod 600/);
+    assert.match(warnings, /proxies: origin is https and no proxy is trusted/);
+    assert.match(warnings, /gateway: no gateway answers/);
+    const table = await cli(["doctor"], { env: { POSTERN_CONFIG: `${folder}/absent.json` } });
+    assert.match(table.out, /fail +configuration +POSTERN_CONFIG: there is no file/);
+  });
+});
+
+Deno.test("version, help, typing errors and what can not be reached have exit codes of their own", async () => {
+  await withStage(async ({ cli }) => {
+    assert.match((await cli(["--version"])).out, /^\d+\.\d+\.\d+\n$/);
+    assert.equal((await cli(["--help"])).code, 0);
+    assert.equal((await cli(["frobnicate"])).code, 2);
+    assert.equal((await cli(["sessions", "list", "--limit", "many"])).code, 2);
+    const nobody = await cli(["sessions", "list", "--admin", `127.0.0.1:${freePort()}`]);
+    assert.equal(nobody.code, 3, "an address that was named is not replaced by the store");
+    assert.doesNotMatch(nobody.err, /\n\s+at .*:\d+:\d+/, "a stack trace");
+  });
+});
