@@ -22,7 +22,9 @@ import type { GatewayEnv } from "../http/endpoint.ts";
 import type { HeaderReader } from "../http/headers.ts";
 import { OWN_SECURITY_HEADERS } from "../http/problem.ts";
 import { readTarget } from "../policy/target.ts";
-import { createSignIn } from "../sign_in/sign_in.ts";
+import { createDeviceCookies } from "../sign_in/device.ts";
+import { createPasswordSignIn } from "../sign_in/password.ts";
+import { createThrottle } from "../sign_in/throttle.ts";
 import type { Access } from "./access.ts";
 import type { Core } from "./core.ts";
 import type { GatewayPorts } from "./ports.ts";
@@ -42,12 +44,11 @@ export function createEndpoints(parts: {
   const { origin, paths } = config;
   const [counterKey] = keys.hmacKeys;
   if (counterKey === undefined) throw new TypeError("a key ring has at least one HMAC key");
-  const signIn = createSignIn({
-    store,
+  const signIn = createPasswordSignIn({
+    throttle: createThrottle({ store, options: config.throttle, counterKey }),
+    devices: createDeviceCookies(keys.hmacKeys),
     sessions,
     identity: ports.identity,
-    throttle: config.throttle,
-    counterKey,
     otherSources: Array.from(config.providers.keys()),
   });
   const providers = oidcEndpointParts(parts.core, access, config);

@@ -8,8 +8,17 @@
 /** Something worth a line in the audit log. */
 export type AuditEvent =
   | { readonly event: "sign_in"; readonly subject: string; readonly sid: string }
-  | { readonly event: "sign_in_failed"; readonly reason: string }
-  | { readonly event: "sign_in_throttled"; readonly retryAfterSeconds: number }
+  | {
+    readonly event: "sign_in_failed";
+    readonly reason: string;
+    /** Keyed hash of the name that was tried: the same for all its spellings, and no name. */
+    readonly name?: string;
+  }
+  | {
+    readonly event: "sign_in_throttled";
+    readonly retryAfterSeconds: number;
+    readonly name?: string;
+  }
   | {
     readonly event: "refresh";
     readonly subject: string;

@@ -58,6 +58,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
     longLived: { leewayMs: durationMs(file.longLived.leeway) },
     throttle: {
       windowMs: durationMs(file.throttle.window),
+      holdMs: answerMs(file) + 5_000,
       perUser: file.throttle.perUser,
       perAddress: file.throttle.perAddress,
     },
@@ -82,4 +83,9 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
 function resolveStore(store: ConfigFile["store"]): StoreConfig {
   if (store.kind !== "upstash") return store;
   return { kind: "upstash", commandTimeoutMs: durationMs(store.commandTimeout) };
+}
+
+/** How long the question after a password may take. */
+function answerMs({ identity }: ConfigFile): number {
+  return identity?.kind === "upstream" ? durationMs(identity.timeout) : 5_000;
 }

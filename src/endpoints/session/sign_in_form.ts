@@ -22,9 +22,10 @@ import { readFields } from "../../http/body.ts";
 import type { Fields } from "../../http/body.ts";
 import { denied } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
+import { presenterOf } from "../../http/presenter.ts";
 import type { Problem } from "../../http/problem.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
-import type { SignIn } from "../../sign_in/sign_in.ts";
+import type { SignIn } from "../../sign_in/password.ts";
 import type { TokenVerifier } from "../../tokens/verify.ts";
 
 /** What everything that browsers ask of Postern is put together from. */
@@ -114,11 +115,10 @@ export function createSignInAttempt(
         },
       });
     }
-    const device = { userAgent: c.req.header("user-agent") ?? "", ip: around.client.address };
-    const outcome = await signIn(credentials.data, device, {
-      requestId: around.trace.requestId,
-      signal: c.req.raw.signal,
-    });
+    const { headers, signal } = c.req.raw;
+    const { device } = jar.read(headers.get("cookie"));
+    const presenter = presenterOf(headers, signal, around);
+    const outcome = await signIn(credentials.data, presenter, device);
     switch (outcome.kind) {
       case "signed_in": {
         const { session } = outcome.signedIn;
@@ -126,7 +126,10 @@ export function createSignInAttempt(
           const answer = await toCookies(outcome.signedIn);
           around.emit({ event: "sign_in", subject: session.subject, sid: session.sid });
           await endReplaced(c, session.sid);
-          return { kind: "signed_in", session: answer, fields };
+          if (!isBrowser(headers)) return { kind: "signed_in", session: answer, fields };
+          const remembered = jar.issueDevice(await outcome.rememberDevice());
+          const setCookies = [...answer.setCookies, remembered];
+          return { kind: "signed_in", session: { ...answer, setCookies }, fields };
         } catch (error) {
           if (!(error instanceof CookieTooLargeError)) throw error;
           await sessions.discard(session);
@@ -135,14 +138,30 @@ export function createSignInAttempt(
         }
       }
       case "rejected":
-        around.emit({ event: "sign_in_failed", reason: "invalid_credentials" });
+        around.emit({
+          event: "sign_in_failed",
+          reason: "invalid_credentials",
+          name: outcome.name,
+        });
         return failed({ code: "invalid_credentials" });
       case "throttled":
-        around.emit({ event: "sign_in_throttled", retryAfterSeconds: outcome.retryAfterSeconds });
+        around.emit({
+          event: "sign_in_throttled",
+          retryAfterSeconds: outcome.retryAfterSeconds,
+          ...(outcome.name === null ? {} : { name: outcome.name }),
+        });
         return failed(tooManyAttempts(outcome.retryAfterSeconds));
+      case "abandoned":
+        around.emit({ event: "sign_in_failed", reason: "abandoned", name: outcome.name });
+        return failed({ code: "identity_unavailable" });
       case "unavailable":
         around.emit({ event: "identity_unavailable", reason: outcome.reason });
         return failed({ code: "identity_unavailable" });
     }
   };
+}
+
+/** Browsers say where a request comes from (Fetch Metadata); nobody else has a use for a device cookie. */
+function isBrowser(headers: Headers): boolean {
+  return headers.has("sec-fetch-site");
 }

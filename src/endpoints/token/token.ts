@@ -19,7 +19,7 @@ import type { GatewayEnv } from "../../http/endpoint.ts";
 import { presenterOf } from "../../http/presenter.ts";
 import type { RevocationView } from "../../sessions/revocation_view.ts";
 import type { RefreshOutcome, Sessions } from "../../sessions/sessions.ts";
-import type { SignIn } from "../../sign_in/sign_in.ts";
+import type { SignIn } from "../../sign_in/password.ts";
 import type { TokenFailure, VerifiedToken } from "../../tokens/claims.ts";
 import type { TokenVerifier } from "../../tokens/verify.ts";
 import { readDrfBody, textFields } from "./drf_body.ts";
@@ -82,7 +82,7 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
   post("", "Token Obtain Pair", ["username", "password"], async (c, { username, password }) => {
     const around = c.get("around");
     const presenter = presenterOf(c.req.raw.headers, c.req.raw.signal, around);
-    const outcome = await signIn({ username, password }, presenter.device, presenter);
+    const outcome = await signIn({ username, password }, presenter, null);
     switch (outcome.kind) {
       case "signed_in": {
         const { session, pair } = outcome.signedIn;
@@ -90,16 +90,24 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
         return drfResponse(200, { refresh: pair.refresh, access: pair.access });
       }
       case "rejected":
-        around.emit({ event: "sign_in_failed", reason: "invalid_credentials" });
+        around.emit({
+          event: "sign_in_failed",
+          reason: "invalid_credentials",
+          name: outcome.name,
+        });
         return drfResponse(401, { detail: NO_ACCOUNT });
       case "throttled": {
         around.emit({
           event: "sign_in_throttled",
           retryAfterSeconds: outcome.retryAfterSeconds,
+          ...(outcome.name === null ? {} : { name: outcome.name }),
         });
         const { detail, retryAfterSeconds = 1 } = tooManyAttempts(outcome.retryAfterSeconds);
         return retryLater(429, { detail, code: "too_many_attempts" }, retryAfterSeconds);
       }
+      case "abandoned":
+        around.emit({ event: "sign_in_failed", reason: "abandoned", name: outcome.name });
+        return unavailable("Sign-in is not possible at the moment.");
       case "unavailable":
         around.emit({ event: "identity_unavailable", reason: outcome.reason });
         return unavailable("Sign-in is not possible at the moment.");
