@@ -41,7 +41,7 @@ Deno.test("a refresh token of a key that is not known here stays in the browser"
     for (const [name, value] of client.cookies) elsewhere.cookies.set(name, value);
     const refused = await elsewhere.post("/auth/refresh");
     assert.equal(refused.status, 401);
-    assert.equal((await refused.json()).code, "refresh_invalid");
+    assert.equal((await refused.json()).code, "unknown_key");
     assert.deepEqual(refused.headers.getSetCookie(), []);
     const page = await elsewhere.fetch("/auth/login", { headers: { accept: "text/html" } });
     assert.deepEqual(page.headers.getSetCookie(), []);
