@@ -63,10 +63,15 @@ async function startScript(
 }
 
 /** A proxy that checks nothing: what everybody is held against. */
-export async function bare(ground: Ground): Promise<Contender> {
-  const running = await startScript("bare pass-through", "bare.ts", {
-    UPSTREAM: ground.upstream.url.slice(0, -1),
-  });
+export const bare = (ground: Ground): Promise<Contender> =>
+  passThrough(ground, "bare pass-through", "bare.ts");
+
+/** The same over the HTTP client that Postern uses. */
+export const bareUndici = (ground: Ground): Promise<Contender> =>
+  passThrough(ground, "bare pass-through, undici", "bare_undici.ts");
+
+async function passThrough(ground: Ground, name: string, file: string): Promise<Contender> {
+  const running = await startScript(name, file, { UPSTREAM: ground.upstream.url.slice(0, -1) });
   // With a header as long as the others': the bytes have to be read by all.
   const [token = ""] = await mintTokens(await keySet("ES256"), 1);
   return { running, headers: { authorization: `Bearer ${token}` } };

@@ -1,5 +1,6 @@
 /**
- * The benchmark of the proxied request: `deno task bench [rounds] [seconds]`.
+ * The benchmark of the proxied request: `deno task bench [rounds] [seconds] [words…]`; with
+ * words, only contenders whose name holds one of them, beside the bare one.
  * Rounds are interleaved, so that a noisy moment of the machine hits everybody;
  * ratios of medians are what to quote.
  *
@@ -7,6 +8,7 @@
  */
 import {
   bare,
+  bareUndici,
   type Contender,
   handWritten,
   haproxy,
@@ -18,28 +20,36 @@ import { compare } from "./measure.ts";
 
 const ROUNDS = Number(Deno.args[0] ?? 7);
 const SECONDS = Number(Deno.args[1] ?? 2);
+const WORDS = Deno.args.slice(2);
 
 const ground = await layGround();
+
+/** Each by its name, which `postern` also shows in the table. */
+const others: Readonly<Record<string, (name: string) => Promise<Contender | null>>> = {
+  "bare pass-through, undici": () => bareUndici(ground),
+  "**Postern**, Upstash, ES256, Bearer": (name) => postern(ground, { name }),
+  "Postern, SQLite": (name) => postern(ground, { name, store: "sqlite" }),
+  "Postern, memory": (name) => postern(ground, { name, store: "memory" }),
+  "Postern, HS256": (name) => postern(ground, { name, algorithm: "HS256" }),
+  "Postern, EdDSA": (name) => postern(ground, { name, algorithm: "EdDSA" }),
+  "Postern, RS256": (name) => postern(ground, { name, algorithm: "RS256" }),
+  "Postern, cookie": (name) => postern(ground, { name, credential: "cookie" }),
+  "Postern, with assertion": (name) => postern(ground, { name, assertion: true }),
+  "Postern, access log on": (name) => postern(ground, { name, accessLog: true }),
+  "Postern, cold ES256 tokens": (name) => postern(ground, { name, cold: true }),
+  "Postern, cold EdDSA tokens": (name) => postern(ground, { name, cold: true, algorithm: "EdDSA" }),
+  "Postern, strict route": (name) => postern(ground, { name, strict: true }),
+  "hand-written": () => handWritten(ground),
+  HAProxy: () => haproxy(ground),
+  nginx: () => nginx(ground),
+};
 const contenders: Contender[] = [];
 try {
-  contenders.push(
-    await bare(ground),
-    await postern(ground, { name: "**Postern**, Upstash, ES256, Bearer" }),
-    await postern(ground, { name: "Postern, SQLite", store: "sqlite" }),
-    await postern(ground, { name: "Postern, memory", store: "memory" }),
-    await postern(ground, { name: "Postern, HS256", algorithm: "HS256" }),
-    await postern(ground, { name: "Postern, EdDSA", algorithm: "EdDSA" }),
-    await postern(ground, { name: "Postern, RS256", algorithm: "RS256" }),
-    await postern(ground, { name: "Postern, cookie", credential: "cookie" }),
-    await postern(ground, { name: "Postern, with assertion", assertion: true }),
-    await postern(ground, { name: "Postern, access log on", accessLog: true }),
-    await postern(ground, { name: "Postern, cold ES256 tokens", cold: true }),
-    await postern(ground, { name: "Postern, cold EdDSA tokens", cold: true, algorithm: "EdDSA" }),
-    await postern(ground, { name: "Postern, strict route", strict: true }),
-    await handWritten(ground),
-  );
-  for (const peer of [await haproxy(ground), await nginx(ground)]) {
-    if (peer !== null) contenders.push(peer);
+  contenders.push(await bare(ground));
+  for (const [name, begin] of Object.entries(others)) {
+    if (WORDS.length > 0 && !WORDS.some((word) => name.includes(word))) continue;
+    const contender = await begin(name);
+    if (contender !== null) contenders.push(contender);
   }
   await compare(contenders, { rounds: ROUNDS, seconds: SECONDS });
 } finally {
