@@ -63,7 +63,7 @@ export function startScripted(
           const end = rest.indexOf(mark) + mark.length;
           const taken = rest.slice(0, end);
           rest = rest.slice(end);
-          if (mark === "\r\n\r\n" && /^[A-Z]+ .* HTTP\/1\.1\r\n/.test(taken)) heads.push(taken);
+          if (mark === "\r\n\r\n" && /^[A-Z-]+ .* HTTP\/1\.1\r\n/.test(taken)) heads.push(taken);
           return taken;
         },
         async read() {

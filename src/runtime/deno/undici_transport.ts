@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Pool } from "undici";
+import { buildConnector, Pool } from "undici";
 import type { Dispatcher } from "undici";
 import type { UpstreamOptions } from "../../upstream/options.ts";
 import type { Exchange, Transport, WireRequest } from "../../upstream/transport.ts";
@@ -22,7 +22,7 @@ interface Place {
   /** What the connection is opened with; for a Unix socket its `Host`, too. */
   readonly origin: string;
   readonly socketPath: string | undefined;
-  /** Of the certificate, and SNI; `undefined` without TLS. */
+  /** Of the certificate, and SNI, where it is not the host of the origin. */
   readonly serverName: string | undefined;
 }
 
@@ -34,6 +34,14 @@ export function createUndiciTransport(
 ): Transport {
   const place = placeOf(target, options.tls?.serverName ?? null);
   const { connection } = options;
+  const connect = buildConnector({
+    allowH2: connection.http2,
+    timeout: connection.connectTimeoutMs,
+    ...(place.socketPath === undefined ? {} : { socketPath: place.socketPath }),
+    ...(pem.ca === undefined ? {} : { ca: pem.ca }),
+    ...(pem.cert === undefined ? {} : { cert: pem.cert }),
+    ...(pem.key === undefined ? {} : { key: pem.key }),
+  });
   const pool = new Pool(place.origin, {
     pipelining: 1,
     allowH2: connection.http2,
@@ -44,12 +52,13 @@ export function createUndiciTransport(
     // Both are looked after by the sweep, which knows who is waiting for whom.
     headersTimeout: 0,
     bodyTimeout: 0,
-    connect: {
-      timeout: connection.connectTimeoutMs,
-      ...(place.socketPath === undefined ? {} : { socketPath: place.socketPath }),
-      ...(pem.ca === undefined ? {} : { ca: pem.ca }),
-      ...(pem.cert === undefined ? {} : { cert: pem.cert }),
-      ...(pem.key === undefined ? {} : { key: pem.key }),
+    // Whatever `Host` a request carries, the target has to be who it is by our own word.
+    connect: (options, callback) => {
+      const { servername: _ofRequest, ...rest } = options;
+      connect(
+        place.serverName === undefined ? rest : { ...rest, servername: place.serverName },
+        callback,
+      );
     },
   });
   const limits = { maxLines: connection.answerHeaders.lines };
@@ -57,7 +66,7 @@ export function createUndiciTransport(
   return {
     send(request, observer): Exchange {
       const exchange = new UndiciExchange(request, observer, limits);
-      pool.dispatch(optionsOf(request, place.serverName), exchange);
+      pool.dispatch(optionsOf(request), exchange);
       return exchange;
     },
   };
@@ -65,12 +74,13 @@ export function createUndiciTransport(
 
 function optionsOf(
   { method, target, headers, body, upgrades }: WireRequest,
-  serverName: string | undefined,
 ): Dispatcher.DispatchOptions {
   const flat: string[] = [];
   for (const [name, value] of headers) flat.push(name, value);
   if (body !== null && body.bytes !== null) flat.push("content-length", String(body.bytes));
-  const options: Dispatcher.DispatchOptions & { servername?: string } = {
+  const options: Dispatcher.DispatchOptions & { servername: string } = {
+    // One for all: else each `Host` would get a connection of its own.
+    servername: "target",
     method: method as Dispatcher.HttpMethod,
     path: target,
     headers: flat,
@@ -78,8 +88,6 @@ function optionsOf(
     body: body as unknown as Uint8Array | null,
   };
   if (upgrades) options.upgrade = "websocket";
-  // Else the name in the client's `Host` would be looked for in the certificate.
-  if (serverName !== undefined) options.servername = serverName;
   return options;
 }
 
@@ -93,10 +101,5 @@ function placeOf(target: string, serverName: string | null): Place {
       serverName: undefined,
     };
   }
-  const { protocol, hostname } = new URL(target);
-  return {
-    origin: target,
-    socketPath: undefined,
-    serverName: protocol === "https:" ? serverName ?? hostname.replace(/^\[|\]$/g, "") : undefined,
-  };
+  return { origin: target, socketPath: undefined, serverName: serverName ?? undefined };
 }
