@@ -18,8 +18,8 @@ class Whole implements Dispatcher.DispatchHandler {
       this.#headers.append(String(raw[index]), String(raw[index + 1]));
     }
   }
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array<ArrayBuffer>): void {
-    this.#chunks.push(chunk);
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Uint8Array): void {
+    this.#chunks.push(chunk as Uint8Array<ArrayBuffer>);
   }
   onResponseEnd(): void {
     this.#headers.delete("connection");
