@@ -7,9 +7,9 @@
 import { NO_GATEWAY_COOKIES } from "../browser/cookies.ts";
 import type { CookieJar } from "../browser/cookies.ts";
 import { isNavigation } from "../browser/navigation.ts";
-import type { Asking } from "../http/inbound.ts";
 import { problemResponse } from "../http/problem.ts";
 import type { Problem } from "../http/problem.ts";
+import type { Unreadable } from "../http/read.ts";
 import type { Target } from "../policy/target.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import type { Credential } from "./credential.ts";
@@ -18,17 +18,12 @@ import { loginLocation } from "./login_location.ts";
 import { drfResponse, resourceRefusal, timeBeforeType } from "./simplejwt_words.ts";
 import type { ResourceRefusal, SimpleJwtVersion } from "./simplejwt_words.ts";
 
-/** What is refused; `target` is `null` where it could not be read. */
-export interface Refused extends Pick<Asking, "method" | "headers" | "around"> {
-  readonly target: Target | null;
-}
-
 /** Words refusals, and writes their audit events. */
 export interface RefusalWords {
   /** Of a request that has not been asked who it is. */
-  refuse(inbound: Refused, problem: Problem): Response;
+  refuse(inbound: Unreadable, problem: Problem): Response;
   /** Of a decision. */
-  deny(inbound: Refused, denied: Denied): Response | Promise<Response>;
+  deny(inbound: Unreadable, denied: Denied): Response | Promise<Response>;
 }
 
 /** Prepares {@link RefusalWords}. */
@@ -41,7 +36,7 @@ export function createRefusalWords(parts: {
 }): RefusalWords {
   const { loginPath, compat, jar, verifier } = parts;
 
-  function answer(inbound: Refused, problem: Problem, subject: string | null): Response {
+  function answer(inbound: Unreadable, problem: Problem, subject: string | null): Response {
     const { method, headers, around, target } = inbound;
     around.emit({
       event: "denied",

@@ -6,7 +6,7 @@
  */
 import { Hono } from "hono";
 import { StoreUnavailableError } from "../base/errors.ts";
-import { OWN_SECURITY_HEADERS } from "../http/problem.ts";
+import { createOwnHeaders } from "../http/own_headers.ts";
 import { configurationEndpoints } from "./configuration.ts";
 import { type AdminConnection, type AdminEnv, refuse } from "./endpoint.ts";
 import { metricsEndpoint, probes } from "./health.ts";
@@ -14,6 +14,8 @@ import type { AdminParts } from "./ports.ts";
 import { revocationEndpoints } from "./revocations.ts";
 import { sessionEndpoints } from "./sessions.ts";
 import { stateEndpoints } from "./state.ts";
+
+const withOwnHeaders = createOwnHeaders({ secure: false });
 
 /** Something more for the listener that not every runtime carries (dashboard, OpenAPI document). */
 export type AdminExtension = (app: Hono<AdminEnv>, parts: AdminParts) => void;
@@ -56,9 +58,7 @@ export function adminRoutes(
     c.set("requestId", crypto.randomUUID());
     await next();
     c.res.headers.set("cache-control", "no-store");
-    for (const [name, value] of Object.entries(OWN_SECURITY_HEADERS)) {
-      if (!c.res.headers.has(name)) c.res.headers.set(name, value);
-    }
+    withOwnHeaders(c.res);
   });
   app.route("/", probes(parts));
 

@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { LimitsConfig } from "../access/limits.ts";
 import type { AdminOptions, StopOptions } from "../admin/options.ts";
+import type { LimitsConfig } from "../http/limits.ts";
 import type { SimpleJwtVersion } from "../access/simplejwt_words.ts";
 import type { PagesConfig } from "../endpoints/pages/options.ts";
 import type { IdentityOptions } from "../identity/options.ts";

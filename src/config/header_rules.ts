@@ -4,7 +4,16 @@
  *
  * @module
  */
-import { foldHeaderName, HOP_BY_HOP } from "../http/header_names.ts";
+import {
+  CONNECTION_BOUND,
+  foldHeaderName,
+  FORWARDING,
+  HOP_BY_HOP,
+  IDENTITY,
+  IDENTITY_PREFIX,
+  isOverriding,
+  isPlainHeaderName,
+} from "../http/header_names.ts";
 
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -13,13 +22,8 @@ const VALUE = /^(?:[\x21-\x7E](?:[\x20-\x7E]*[\x21-\x7E])?)?$/;
 
 const RESERVED: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
-  "host",
-  "expect",
-  "content-length",
-  "via",
-  "forwarded",
-  "x-request-id",
-  "traceparent",
+  ...CONNECTION_BOUND,
+  ...FORWARDING,
   "tracestate",
 ]);
 
@@ -33,10 +37,33 @@ export function headerRuleProblem(direction: "request" | "response", name: strin
   if (!TOKEN.test(name)) return "is no header name";
   const folded = foldHeaderName(name);
   if (RESERVED.has(folded)) return "belongs to the connection or is written by Postern itself";
-  if (/^x-(?:auth|forwarded)(?:-|$)/.test(folded)) {
-    return "carries identity or forwarding, which only Postern writes";
+  if (folded.startsWith(IDENTITY_PREFIX) || folded === "x-auth") {
+    return "carries identity, which only Postern writes";
   }
   if (CREDENTIAL[direction].has(folded)) return "carries a credential";
+  return null;
+}
+
+/** Why a route may not let this header of the client through, or `null`. */
+export function passedHeaderProblem(name: string): string | null {
+  const folded = foldHeaderName(name);
+  if (!isPlainHeaderName(name)) return "must be letters, digits and -";
+  if (folded.startsWith(IDENTITY_PREFIX)) return "carries identity, which only Postern writes";
+  if (RESERVED.has(folded)) return "belongs to the connection or is written by Postern itself";
+  return isOverriding(folded) ? null : "passes anyhow; remove it";
+}
+
+/**
+ * Why a claim may not go to upstreams under this name, or `null`. `X-Auth-Email` and
+ * names of a backend's own will do.
+ */
+export function identityHeaderProblem(name: string): string | null {
+  const folded = foldHeaderName(name);
+  if (IDENTITY.includes(folded)) return "is written by Postern itself";
+  if (RESERVED.has(folded)) {
+    return "belongs to the connection or is written by Postern itself";
+  }
+  if (CREDENTIAL.request.has(folded)) return "carries a credential";
   return null;
 }
 

@@ -3,8 +3,10 @@
  *
  * @module
  */
-import { findShadows } from "../policy/shadows.ts";
+import { claimHeader } from "../access/identity_headers.ts";
 import { foldHeaderName } from "../http/header_names.ts";
+import { findShadows } from "../policy/shadows.ts";
+import { identityHeaderProblem } from "./header_rules.ts";
 import type { ConfigFile } from "./schema/file.ts";
 
 export function danglingReferences(file: ConfigFile): string[] {
@@ -29,6 +31,7 @@ export function danglingReferences(file: ConfigFile): string[] {
       }
     }
   });
+  problems.push(...identityHeaderProblems(file));
   const identityNames = new Set(
     Object.values(file.upstreams).flatMap((upstream) => Object.keys(upstream.headers))
       .map(foldHeaderName),
@@ -65,4 +68,48 @@ function unreachableRoutes({ paths, routes }: ConfigFile): string[] {
       index - own.length
     }].path: "${path}" is never reached, because ${earlier}; put it further up, or remove it`;
   });
+}
+
+/** Names for identity that are taken, or that two claims would share (guarantee 7). */
+function identityHeaderProblems(file: ConfigFile): string[] {
+  const problems: string[] = [];
+  const claims = file.identity?.kind === "upstream" ? Object.keys(file.identity.claims) : [];
+  const sources = [
+    ["identity", claims] as const,
+    ...Object.entries(file.providers ?? {}).map(([name, provider]) =>
+      [`providers.${name}`, Object.keys(provider.claims ?? {})] as const
+    ),
+  ];
+  const mapped = sources.flatMap(([source, names]) =>
+    names.filter((claim) => claim !== "scope").map((claim) => ({
+      at: `${source}.claims.${claim}`,
+      name: claimHeader(claim),
+      claim,
+    }))
+  );
+  const names = new Map<string, string>();
+  for (const { at, name, claim } of mapped) {
+    const folded = foldHeaderName(name);
+    const problem = (names.get(folded) ?? claim) !== claim
+      ? "another claim becomes, too"
+      : identityHeaderProblem(name);
+    names.set(folded, claim);
+    if (problem !== null) problems.push(`${at}: would become ${name}, which ${problem}; rename it`);
+  }
+  for (const [upstream, { headers }] of Object.entries(file.upstreams)) {
+    const taken = new Map(mapped.map(({ name, claim }) => [foldHeaderName(name), { claim }]));
+    const own = new Set<string>();
+    for (const [name, claim] of Object.entries(headers)) {
+      const at = `upstreams.${upstream}.headers.${name}`;
+      const folded = foldHeaderName(name);
+      const problem = identityHeaderProblem(name);
+      const other = taken.get(folded);
+      if (problem !== null) problems.push(`${at}: ${problem}; take another name`);
+      else if (own.has(folded) || (other !== undefined && other.claim !== claim)) {
+        problems.push(`${at}: two claims would share this name; take another one`);
+      }
+      own.add(folded);
+    }
+  }
+  return problems;
 }

@@ -16,12 +16,8 @@ import type { BrowserParts } from "../endpoints/session/sign_in_form.ts";
 import { jwksEndpoint } from "../endpoints/standards/jwks.ts";
 import { tokenStandards } from "../endpoints/standards/standards.ts";
 import { tokenTransport } from "../endpoints/token/token.ts";
-import type { ConnectionInfo, Surroundings } from "../http/around.ts";
 import { fail } from "../http/endpoint.ts";
 import type { GatewayEnv } from "../http/endpoint.ts";
-import type { HeaderReader } from "../http/headers.ts";
-import { OWN_SECURITY_HEADERS } from "../http/problem.ts";
-import { readTarget } from "../policy/target.ts";
 import { createDeviceCookies } from "../sign_in/device.ts";
 import { createPasswordSignIn } from "../sign_in/password.ts";
 import { createThrottle } from "../sign_in/throttle.ts";
@@ -29,15 +25,14 @@ import type { Access } from "./access.ts";
 import type { Core } from "./core.ts";
 import type { GatewayPorts } from "./ports.ts";
 import { oidcEndpointParts, pageProviders } from "./oidc_endpoints.ts";
-import { ownPaths } from "./table.ts";
+import { createProviders, pageProviders } from "./providers.ts";
 
-/** The app of everything that is Postern's own; what is not falls through. */
+/** The app of everything that is Postern's own. */
 export function createEndpoints(parts: {
   readonly core: Core;
   readonly access: Access;
   readonly config: GatewayConfig;
   readonly ports: GatewayPorts;
-  readonly surroundings: (headers: HeaderReader, connection: ConnectionInfo) => Surroundings;
 }): Hono<GatewayEnv> {
   const { core: { store, keys, view }, access, config, ports } = parts;
   const { verifier, sessions } = access;
@@ -53,24 +48,8 @@ export function createEndpoints(parts: {
   });
   const providers = oidcEndpointParts(parts.core, access, config);
 
-  const app = new Hono<GatewayEnv>();
-  app.onError((error, c) => failure(error, c.get("around")));
-  // Postern's own paths only: a proxied request has no use for a middleware chain.
-  for (const path of ownPaths(config)) {
-    app.use(path, async (c, next) => {
-      c.set("around", parts.surroundings(c.req.raw.headers, c.env));
-      await next();
-      for (const [name, value] of Object.entries(OWN_SECURITY_HEADERS)) {
-        if (!c.res.headers.has(name)) c.res.headers.set(name, value);
-      }
-    });
-  }
+  const app = createOwnApp();
   const own = new Hono<GatewayEnv>();
-  own.use(async (c, next) => {
-    const target = readTarget(c.req.raw.url);
-    if ("problem" in target) return fail(c, { code: target.code, detail: target.problem });
-    await next();
-  });
   const attemptSignIn = createSignInAttempt({
     origin,
     signIn,
@@ -104,5 +83,19 @@ export function createEndpoints(parts: {
     tokenTransport({ prefix: paths.token, version, signIn, sessions, verifier, view }),
   );
   app.route("/", jwksEndpoint(keys));
+  app.all("*", (c) => fail(c, { code: "not_found" }));
+  return app;
+}
+
+/** An app that is led by the request as it was read, never by the runtime's URL. */
+function createOwnApp(): Hono<GatewayEnv> {
+  const app = new Hono<GatewayEnv>({
+    getPath: (_request, options) => (options?.env as GatewayEnv["Bindings"]).inbound.target.path,
+  });
+  app.onError((error, c) => failure(error, c.get("around")));
+  app.use(async (c, next) => {
+    c.set("around", c.env.inbound.around);
+    await next();
+  });
   return app;
 }

@@ -3,19 +3,21 @@
  *
  * @module
  */
-import { createLimits } from "../access/limits.ts";
+import { failure } from "../access/failure.ts";
 import { createMatch } from "../access/match.ts";
 import type { GatewayConfig } from "../config/config.ts";
-import { surroundingsOf } from "../http/around.ts";
-import type { ConnectionInfo, Surroundings } from "../http/around.ts";
+import type { ConnectionInfo } from "../http/around.ts";
 import { createClientResolver } from "../http/client_address.ts";
-import type { HeaderReader } from "../http/headers.ts";
-import { traceOf } from "../http/trace.ts";
+import type { Inbound } from "../http/inbound.ts";
+import { createLimits } from "../http/limits.ts";
+import { createOwnHeaders } from "../http/own_headers.ts";
+import { createRead, isLoopback } from "../http/read.ts";
+import { createKnownHosts } from "../policy/authority.ts";
 import { createNoteAnswer } from "../proxy/access_log.ts";
 import { createFinish } from "../proxy/answer.ts";
 import { createHandle } from "../proxy/handle.ts";
 import { createOutgoingHeaders } from "../proxy/prepare.ts";
-import { createRequestHeaderFilter } from "../proxy/request_filter.ts";
+import { tethered } from "../proxy/tethered.ts";
 import { createLifelines } from "../sessions/lifeline.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { createTokenScanner } from "../tokens/scan.ts";
@@ -23,8 +25,8 @@ import { createAccess } from "./access.ts";
 import type { Core } from "./core.ts";
 import { createEndpoints } from "./endpoints.ts";
 import type { GatewayPorts } from "./ports.ts";
-import { compileTable } from "./table.ts";
-import { identityHeaderNames, openUpstreams } from "./upstreams.ts";
+import { compileTable, isAnyHostPath } from "./table.ts";
+import { openUpstreams } from "./upstreams.ts";
 
 /** What the admin listener asks of a gateway. */
 export interface GatewayInside {
@@ -36,7 +38,7 @@ export interface GatewayInside {
 /** A gateway for one configuration. */
 export interface Gateway {
   /** Answers one request. */
-  readonly fetch: (request: Request, connection: ConnectionInfo) => Response | Promise<Response>;
+  readonly fetch: (request: Request, connection: ConnectionInfo) => Promise<Response>;
   /** What it is made of, for those who run it. */
   readonly inside: GatewayInside;
   /** Ends what runs beside requests; those under way go on. */
@@ -53,17 +55,32 @@ export interface Gateway {
 export function createGateway(core: Core, config: GatewayConfig, ports: GatewayPorts): Gateway {
   const upstreams = openUpstreams(config, ports);
   const access = createAccess(core, config, ports);
-  const clientOf = createClientResolver(config.trustedProxies);
-
-  function surroundings(headers: HeaderReader, connection: ConnectionInfo): Surroundings {
-    const client = clientOf(headers, connection.remoteAddress);
-    const trace = traceOf(headers, client.viaTrustedProxy);
-    return surroundingsOf(client, trace, connection.waitUntil, core.events);
-  }
-
+  const { decide, words, jar } = access;
+  const isKnownHost = createKnownHosts({
+    origins: [config.origin],
+    hosts: [
+      ...config.routes.flatMap(({ host }) => host ?? []),
+      // In development all names of this machine are the same.
+      ...(isLoopback(new URL(config.origin).hostname) ? ["localhost", "127.0.0.1", "[::1]"] : []),
+    ],
+  });
+  const read = createRead({
+    scheme: config.secure ? "https" : "http",
+    authority: new URL(config.origin).host,
+    clientOf: createClientResolver(config.trustedProxies),
+    checkLimits: createLimits(config.limits),
+    isKnownHost,
+    events: core.events,
+  });
   const scanner = createTokenScanner({
     ...config.tokens,
     issuers: config.issuers.map(({ issuer }) => issuer),
+  });
+  const match = createMatch({
+    table: compileTable(core, config, upstreams),
+    scanner,
+    isKnownHost,
+    isAnyHostPath: isAnyHostPath(config),
   });
   const attachLifeline = createLifelines({
     view: core.view,
@@ -71,30 +88,54 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     pollIntervalMs: config.revocation.pollIntervalMs,
     leewayMs: config.longLived.leewayMs,
   });
-  const handleProxied = createHandle({
-    scheme: config.secure ? "https" : "http",
-    surroundings,
-    access: {
-      checkLimits: createLimits(config.limits),
-      match: createMatch({ table: compileTable(core, config, upstreams), scanner }),
-      decide: access.decide,
-      words: access.words,
-    },
-    outgoingHeaders: createOutgoingHeaders({
-      origin: config.origin,
-      jar: access.jar,
-      staysBehind: createRequestHeaderFilter(identityHeaderNames(config)),
-      scanner,
-    }),
-    finish: createFinish(attachLifeline),
+  const finish = createFinish({
+    attachLifeline,
+    withOwnHeaders: createOwnHeaders(config),
+    tie: ports.tie ?? tethered,
+  });
+  const handle = createHandle({
+    decide,
+    words,
+    outgoingHeaders: createOutgoingHeaders({ origin: config.origin, jar, scanner }),
+    finish,
     noteAnswer: createNoteAnswer({ metrics: core.metrics, logsAccess: config.log.access }),
     hiddenBody: ports.hiddenBody ?? (() => null),
     attachLifeline,
   });
-  const app = createEndpoints({ core, access, config, ports, surroundings });
-  app.all("*", (c) => handleProxied(c.req.raw, c.env));
+  const endpoints = createEndpoints({ core, access, config, ports });
+
+  async function answer(inbound: Inbound, request: Request, connection: ConnectionInfo) {
+    const place = match(inbound);
+    switch (place.kind) {
+      case "route":
+        return await handle(inbound, place.route, request);
+      case "own":
+        return finish.own(
+          inbound,
+          null,
+          await endpoints.fetch(request, { ...connection, inbound }),
+        );
+      case "preflight":
+        return place.cors.preflight(inbound.headers);
+      case "refused":
+        return finish.own(inbound, null, words.refuse(inbound, place.problem));
+    }
+  }
+
   return {
-    fetch: (request, connection) => app.fetch(request, connection),
+    async fetch(request, connection) {
+      const reading = read(request, connection);
+      if (reading.kind === "refused") {
+        const { asked, problem } = reading;
+        return finish.own(asked, null, words.refuse(asked, problem));
+      }
+      const { inbound } = reading;
+      try {
+        return await answer(inbound, request, connection);
+      } catch (error) {
+        return finish.own(inbound, null, failure(error, inbound.around));
+      }
+    },
     inside: { core, config, sessions: access.sessions },
     close() {
       upstreams.close();

@@ -14,10 +14,12 @@ import { createRewrite } from "../policy/rewrite.ts";
 import { compileRoutes } from "../policy/routes.ts";
 import type { RoutePattern, RouteTable } from "../policy/routes.ts";
 import { compileHeaderRules } from "../proxy/header_rules.ts";
+import { createRequestHeaderFilter } from "../proxy/request_filter.ts";
 import type { PreparedRoute, PreparedUpstream } from "../proxy/route.ts";
+import { createWayBack } from "../proxy/way_back.ts";
 import { createAssertionMinter } from "../tokens/assertion.ts";
 import type { Core } from "./core.ts";
-import { mappedHeaders } from "./upstreams.ts";
+import { identityHeaderNames, mappedHeaders } from "./upstreams.ts";
 import type { OpenUpstreams } from "./upstreams.ts";
 
 /** Postern's own paths first, so that no pattern of the configuration can take them over. */
@@ -51,6 +53,7 @@ export function compileTable(
       },
     });
   }
+  const identityHeaders = identityHeaderNames(config);
   return compileRoutes([
     ...ownPaths(config).map((path): RoutePattern<Destination<PreparedRoute>> => ({
       path,
@@ -80,6 +83,15 @@ export function compileTable(
               ? config.limits.bodyBytes
               : sizeBytes(route.maxBody),
             rewrite: route.rewrite === undefined ? null : createRewrite(route.rewrite),
+            staysBehind: createRequestHeaderFilter({
+              identityHeaders,
+              passHeaders: route.passHeaders,
+            }),
+            wayBack: createWayBack({
+              targets: config.upstreams.get(route.upstream)?.targets ?? [],
+              ...route.rewrite,
+            }),
+            isShared: route.cache === "shared",
             requestHeaders: compileHeaderRules(route.requestHeaders),
             responseHeaders: compileHeaderRules(route.responseHeaders),
             cors: route.cors === undefined ? null : createCors({
@@ -98,6 +110,17 @@ export function ownPaths({ paths }: GatewayConfig): string[] {
   return [`${paths.auth}/*`, `${paths.token}/*`, "/.well-known/jwks.json"];
 }
 
+/** Answered under whatever name they are asked by: probes, backends and proxies ask by others. */
+export function isAnyHostPath({ paths: { auth } }: GatewayConfig): (path: string) => boolean {
+  const exact = new Set([
+    "/.well-known/jwks.json",
+    `${auth}/healthz`,
+    `${auth}/introspect`,
+    `${auth}/revoke`,
+  ]);
+  return (path) => exact.has(path) || path.startsWith(`${auth}/verify/`);
+}
+
 /** Two routes with the same key protect in the same way, so a path may be read as either. */
 function policyKey(route: RouteConfig): string {
   const { upstream, auth, revocation } = route;
@@ -108,5 +131,7 @@ function policyKey(route: RouteConfig): string {
     require: route.require ?? null,
     // What an upstream is told about a request may decide what it does.
     requestHeaders: route.requestHeaders ?? null,
+    passHeaders: route.passHeaders,
+    cache: route.cache,
   });
 }

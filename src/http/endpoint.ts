@@ -1,16 +1,18 @@
 /**
- * Wrong methods on Postern's own endpoints.
+ * What Postern's own endpoints share: the request as it was read, refusals, wrong
+ * methods.
  *
  * @module
  */
 import type { Context, Hono } from "hono";
 import type { ConnectionInfo, Surroundings } from "./around.ts";
+import type { Inbound } from "./inbound.ts";
 import { problemResponse } from "./problem.ts";
 import type { Problem } from "./problem.ts";
 
 /** Hono's type parameters for this application. */
 export interface GatewayEnv {
-  Bindings: ConnectionInfo;
+  Bindings: ConnectionInfo & { readonly inbound: Inbound };
   Variables: { around: Surroundings };
 }
 

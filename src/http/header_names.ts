@@ -1,5 +1,5 @@
 /**
- * Names of headers, by what they belong to.
+ * Names of headers, by what they belong to, and what makes two of them the same.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export const HOP_BY_HOP: readonly string[] = [
 export const VIA = "1.1 postern";
 
 /** Always written by Postern, whatever came in. */
-export const FORWARDING = [
+export const FORWARDING: readonly string[] = [
   "x-forwarded-for",
   "x-forwarded-host",
   "x-forwarded-proto",
@@ -31,7 +31,7 @@ export const FORWARDING = [
 ];
 
 /** The identity headers that every upstream gets. */
-export const IDENTITY = [
+export const IDENTITY: readonly string[] = [
   "x-auth-subject",
   "x-auth-session",
   "x-auth-scope",
@@ -40,10 +40,97 @@ export const IDENTITY = [
   "x-auth-assertion",
 ];
 
-/** Written by the HTTP client for the connection to the upstream. */
-export const CONNECTION_BOUND = ["host", "expect", "content-length"];
+/** Whatever begins with this, folded, is identity, and only Postern writes it. */
+export const IDENTITY_PREFIX = "x-auth-";
 
-/** The same name to a backend that folds case, `-`, `_` and `.` together (CGI, WSGI, PHP). */
-export function foldHeaderName(name: string): string {
-  return name.toLowerCase().replace(/[_.]/g, "-");
+/** Written for the connection to the upstream. */
+export const CONNECTION_BOUND: readonly string[] = ["host", "expect", "content-length"];
+
+/** Families of which some backend takes method, URL, scheme or client instead of the request's. */
+export const OVERRIDING_PREFIXES: readonly string[] = [
+  "x-forwarded-",
+  "x-original-",
+  "x-rewrite-",
+  "x-http-method",
+  "x-envoy-",
+  "ssl-client-",
+  "x-ssl-client-",
+  "x-client-cert",
+  "x-appengine-",
+  "x-azure-",
+  "x-middleware-",
+  "cf-connecting-ip",
+  "cf-pseudo-ip",
+];
+
+/** Single names of the same kind: CDN and load balancer conventions, WebLogic's, PHP's, httpoxy. */
+export const OVERRIDING: readonly string[] = [
+  "x-forwarded",
+  "x-real-ip",
+  "x-client-ip",
+  "x-clientip",
+  "x-cluster-client-ip",
+  "x-remote-ip",
+  "x-remote-addr",
+  "x-remote-user",
+  "x-proxyuser-ip",
+  "x-host",
+  "x-scheme",
+  "x-url-scheme",
+  "x-method-override",
+  "x-override-url",
+  "x-arr-ssl",
+  "x-arr-clientcert",
+  "true-client-ip",
+  "fastly-client-ip",
+  "fly-client-ip",
+  "client-ip",
+  "remote-addr",
+  "remote-user",
+  "remote-host",
+  "proxy",
+  "proxy-client-ip",
+  "wl-proxy-client-ip",
+  "wl-proxy-ssl",
+  "front-end-https",
+];
+
+/** What `Connection` names belongs to this connection only (RFC 9110 §7.6.1); `null`: nothing. */
+export function connectionOptions(
+  headers: Iterable<readonly [string, string]>,
+): ReadonlySet<string> | null {
+  let bound: Set<string> | null = null;
+  for (const [name, value] of headers) {
+    if (name !== "connection" || value === "keep-alive" || value === "close") continue;
+    bound ??= new Set();
+    for (const each of value.split(",")) bound.add(each.trim().toLowerCase());
+  }
+  return bound;
 }
+
+/**
+ * The same name to every backend: CGI and its heirs make one character of all that
+ * are neither letters nor digits (lighttpd), others of `-`, `_` and `.` (WSGI, PHP).
+ */
+export function foldHeaderName(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, "-");
+}
+
+/** Letters, digits and `-`: what nginx, Envoy and Apache take for a name without being told to. */
+export function isPlainHeaderName(name: string): boolean {
+  for (let index = 0; index < name.length; index++) {
+    const code = name.charCodeAt(index) | 0x20;
+    const isLetter = code >= 0x61 && code <= 0x7a;
+    const isDigit = code >= 0x30 && code <= 0x39 && name.charCodeAt(index) >= 0x30;
+    if (!isLetter && !isDigit && name.charCodeAt(index) !== 0x2d) return false;
+  }
+  return name !== "";
+}
+
+/** Whether a folded name is one that a backend may let override method, URL or client. */
+export function isOverriding(folded: string): boolean {
+  return OVERRIDING_SET.has(folded) ||
+    OVERRIDING_PREFIXES.some((prefix) => folded.startsWith(prefix));
+}
+
+const OVERRIDING_SET: ReadonlySet<string> = new Set(OVERRIDING);

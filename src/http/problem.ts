@@ -34,6 +34,7 @@ const STATUS = {
   payload_too_large: 413,
   url_too_long: 414,
   unsupported_media_type: 415,
+  misdirected_request: 421,
   admin_host_unknown: 421,
   config_invalid: 422,
   too_many_attempts: 429,
@@ -86,6 +87,7 @@ const TITLE: Readonly<Record<ProblemCode, string>> = {
   body_broken: "The request body broke off",
   payload_too_large: "The request body is too large",
   unsupported_media_type: "This content type is not understood here",
+  misdirected_request: "This host is not served here",
   url_too_long: "The URL is too long",
   headers_too_large: "The request headers are too large or too many",
   not_implemented: "This method is not supported",
@@ -117,14 +119,6 @@ const INVALID_TOKEN: ReadonlySet<ProblemCode> = new Set([
 /** Seconds after which an outage is worth another try, unless something better is known. */
 const RETRY_AFTER_SECONDS = 1;
 
-/** On Postern's own answers only: what an upstream says is the upstream's. */
-export const OWN_SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  "x-content-type-options": "nosniff",
-  "referrer-policy": "no-referrer",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "x-frame-options": "DENY",
-};
-
 /** A failure with its facts. */
 export interface Problem {
   readonly code: ProblemCode;
@@ -152,7 +146,6 @@ export function problemResponse(problem: Problem, requestId: string): Response {
     "content-type": "application/problem+json",
     "cache-control": "no-store",
     "x-request-id": requestId,
-    ...OWN_SECURITY_HEADERS,
   });
   const challenge = challengeFor(problem, status);
   if (challenge !== null) headers.set("www-authenticate", challenge);

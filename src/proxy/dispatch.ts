@@ -11,7 +11,7 @@ import type { LifelineCut } from "../sessions/lifeline.ts";
 import type { NoAnswer } from "../upstream/ask.ts";
 import type { Answer } from "../upstream/transport.ts";
 import { CLOSE_CODE } from "../upstream/web_socket.ts";
-import { passableHandshake, passOn } from "./pass_on.ts";
+import { passableHandshake } from "./handshake.ts";
 import type { HeaderPairs } from "./prepare.ts";
 import type { PreparedRoute } from "./route.ts";
 
@@ -28,7 +28,7 @@ export interface Outgoing {
 
 /** What came back. */
 export type Outcome =
-  | { readonly kind: "answered"; readonly response: Response }
+  | { readonly kind: "answered"; readonly answer: Answer }
   /** It is a WebSocket now; the answer leaves as it is. */
   | { readonly kind: "open"; readonly response: Response }
   | { readonly kind: "failed"; readonly problem: Problem; readonly reason: string | null };
@@ -47,10 +47,6 @@ export async function dispatch(
   { request, target, headers, body, attach }: Outgoing,
 ): Promise<Outcome> {
   const { upstream, maxBodyBytes } = route;
-  const answered = (answer: Answer): Outcome => ({
-    kind: "answered",
-    response: passOn(answer, { isPrivate: attach !== null, via: upstream.via }),
-  });
   if (inbound.upgrades && body.kind === "none") {
     const outcome = await upstream.connect({
       request,
@@ -59,8 +55,9 @@ export async function dispatch(
       passBack: passableHandshake,
       attach: attach === null ? null : (end) => attach((why) => end(...CLOSURE[why])),
     });
-    if (outcome.kind === "open") return outcome;
-    return outcome.kind === "answered" ? answered(outcome.answer) : failed(outcome, route);
+    return outcome.kind === "open" || outcome.kind === "answered"
+      ? outcome
+      : failed(outcome, route);
   }
   const outcome = await upstream.forward({
     method: inbound.method,
@@ -71,7 +68,7 @@ export async function dispatch(
     maxBodyBytes,
     client: request,
   });
-  return outcome.kind === "answered" ? answered(outcome.answer) : failed(outcome, route);
+  return outcome.kind === "answered" ? outcome : failed(outcome, route);
 }
 
 /** The problem of a body that is larger than its route takes. */

@@ -15,6 +15,7 @@ import type { RequestTrace } from "../http/trace.ts";
 export function forwardingHeaders(
   { headers, authority, around }: {
     readonly headers: HeaderReader;
+    /** As it was read: what a proxy in front says of it has been weighed. */
     readonly authority: string;
     readonly around: { readonly client: ClientInfo; readonly trace: RequestTrace };
   },
@@ -22,17 +23,15 @@ export function forwardingHeaders(
 ): [string, string][] {
   const { client, trace } = around;
   let proto = ownProto;
-  let host = authority;
   if (client.viaTrustedProxy) {
     const incomingProto = headers.get("x-forwarded-proto");
     if (incomingProto === "http" || incomingProto === "https") proto = incomingProto;
-    host = headers.get("x-forwarded-host") ?? authority;
   }
   return [
     ["x-forwarded-for", client.hops.join(", ")],
     ["x-forwarded-proto", proto],
-    ["x-forwarded-host", host],
-    ["forwarded", forwarded(client, host, proto)],
+    ["x-forwarded-host", authority],
+    ["forwarded", forwarded(client, authority, proto)],
     ["x-request-id", trace.requestId],
     ["traceparent", trace.traceparent],
   ];

@@ -6,16 +6,15 @@
  */
 import { trimOws } from "../base/ows.ts";
 import type { CookieJar } from "../browser/cookies.ts";
-import { VIA } from "../http/header_names.ts";
-import type { HeaderReader } from "../http/headers.ts";
+import { connectionOptions, VIA } from "../http/header_names.ts";
 import type { Inbound } from "../http/inbound.ts";
 import { isOurs } from "../tokens/claims.ts";
 import type { CallerToken } from "../tokens/claims.ts";
 import { holdsCsrfShaped } from "../tokens/scan.ts";
 import type { TokenScanner } from "../tokens/scan.ts";
 import { forwardingHeaders } from "./forwarding.ts";
-import type { HeaderFilter } from "./request_filter.ts";
-import type { PreparedUpstream } from "./route.ts";
+import { applyToPairs } from "./header_rules.ts";
+import type { PreparedRoute } from "./route.ts";
 
 /** Name and value pairs, as `fetch` takes them. */
 export type HeaderPairs = [string, string][];
@@ -23,23 +22,23 @@ export type HeaderPairs = [string, string][];
 /** Makes the headers of one request; a promise only when an assertion has to be signed. */
 export type OutgoingHeaders = (
   inbound: Pick<Inbound, "headers" | "authority" | "around">,
-  upstream: PreparedUpstream,
+  route: Pick<PreparedRoute, "upstream" | "staysBehind" | "requestHeaders">,
   token: CallerToken | null,
 ) => HeaderPairs | Promise<HeaderPairs>;
 
 /** A Bearer credential, alone or in a list that something joined. */
 const BEARER = /(?:^|[\s,])bearer(?:[\s,]|$)/i;
 
-const CSRF_NAME = /[cx]srf/;
+/** Where browsers put a token that they can put nowhere else (RFC 6455 §11.3.4). */
+const PROTOCOLS = "sec-websocket-protocol";
 
 /** Prepares {@link OutgoingHeaders}. */
 export function createOutgoingHeaders(parts: {
   readonly origin: string;
   readonly jar: CookieJar;
-  readonly staysBehind: HeaderFilter;
   readonly scanner: TokenScanner;
 }): OutgoingHeaders {
-  const { origin, jar, staysBehind, scanner } = parts;
+  const { origin, jar, scanner } = parts;
   const ownProto = origin.slice(0, origin.indexOf(":"));
 
   /** What may be passed on of one header, or `null`. */
@@ -54,18 +53,25 @@ export function createOutgoingHeaders(parts: {
     if (token !== null && name === "authorization" && BEARER.test(value)) {
       return forwardToken && !isOurs(token) ? value : null;
     }
+    if (name === PROTOCOLS) return scanner.withoutOurs(value, ",");
     // Ours in any other header is dropped too, whatever the client calls it.
-    if (scanner.holdsOurs(value)) return null;
-    // A backend may have CSRF tokens of its own under the same names.
-    return CSRF_NAME.test(name) && holdsCsrfShaped(value) ? null : value;
+    return scanner.holdsOurs(value) || holdsCsrfShaped(value) ? null : value;
   }
 
   function otherCookies(header: string): string | null {
     const rest = jar.strip(header);
-    return rest === null ? null : scanner.withoutOurs(rest, ";");
+    const others = rest === null ? null : scanner.withoutOurs(rest, ";");
+    if (others === null || !holdsCsrfShaped(others)) return others;
+    const kept = others.split(";").filter((cookie) => !holdsCsrfShaped(cookie));
+    return kept.length === 0 ? null : trimOws(kept.join(";"));
   }
 
-  return function outgoingHeaders(inbound, upstream, token) {
+  /** Everything but the assertion. */
+  function pairsFor(
+    inbound: Parameters<OutgoingHeaders>[0],
+    { upstream, staysBehind, requestHeaders }: Parameters<OutgoingHeaders>[1],
+    token: CallerToken | null,
+  ): HeaderPairs {
     const { headers: incoming, authority } = inbound;
     const isProtected = token !== null;
     const connectionBound = connectionOptions(incoming);
@@ -78,11 +84,16 @@ export function createOutgoingHeaders(parts: {
     if (upstream.via) pairs.push(["via", VIA]);
     if (upstream.passesHost) pairs.push(["host", authority]);
     for (const pair of forwardingHeaders(inbound, ownProto)) pairs.push(pair);
-    if (!isProtected) return pairs;
+    if (isProtected) {
+      for (const [name, value] of upstream.identityHeaders(token)) pairs.push([name, value]);
+    }
+    return requestHeaders === null ? pairs : applyToPairs(requestHeaders, pairs);
+  }
 
-    for (const [name, value] of upstream.identityHeaders(token)) pairs.push([name, value]);
-    const { assertion } = upstream;
-    if (assertion === null) return pairs;
+  return function outgoingHeaders(inbound, route, token) {
+    const pairs = pairsFor(inbound, route, token);
+    const { assertion } = route.upstream;
+    if (token === null || assertion === null) return pairs;
     const jwt = assertion.mint(token);
     return jwt instanceof Promise
       ? jwt.then((minted) => withAssertion(pairs, assertion.header, minted))
@@ -98,11 +109,4 @@ function withAssertion(pairs: HeaderPairs, header: string, jwt: string): HeaderP
   const others = pairs.filter(([name]) => name !== "authorization");
   others.push(["authorization", `Bearer ${jwt}`]);
   return others;
-}
-
-/** Headers that `Connection` names belong to this connection only (RFC 9110 §7.6.1). */
-function connectionOptions(headers: HeaderReader): ReadonlySet<string> | null {
-  const connection = headers.get("connection");
-  if (connection === null || /^(?:keep-alive|close)$/i.test(connection)) return null;
-  return new Set(connection.split(",").map((name) => trimOws(name).toLowerCase()));
 }

@@ -10,6 +10,8 @@ import type { CallerToken } from "../tokens/claims.ts";
 import type { Connect } from "../upstream/connect.ts";
 import type { Forward } from "../upstream/forward.ts";
 import type { HeaderRules } from "./header_rules.ts";
+import type { HeaderFilter } from "./request_filter.ts";
+import type { WayBack } from "./way_back.ts";
 
 /** An upstream, prepared. */
 export interface PreparedUpstream {
@@ -33,6 +35,12 @@ export interface PreparedRoute extends AccessRule {
   readonly upstream: PreparedUpstream;
   readonly maxBodyBytes: number;
   readonly rewrite: Rewrite | null;
+  /** Which of the client's headers stay behind. */
+  readonly staysBehind: HeaderFilter;
+  /** Maps back what the upstream says of its own paths and addresses. */
+  readonly wayBack: WayBack;
   readonly requestHeaders: HeaderRules | null;
   readonly responseHeaders: HeaderRules | null;
+  /** Whether shared caches may keep an authorised answer, if the upstream says so. */
+  readonly isShared: boolean;
 }

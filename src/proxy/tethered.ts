@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Media types of answers that go on for as long as somebody listens. */
+/** Media types of answers that go on for as long as somebody listens, and may end anywhere. */
 const ENDLESS =
   /^(?:text\/event-stream|application\/(?:x-ndjson|jsonl|json-seq)|multipart\/x-mixed-replace)\b/i;
 
@@ -13,15 +13,24 @@ export function isEventStream(contentType: string): boolean {
   return ENDLESS.test(contentType);
 }
 
+/** How a stream ends before its time: as if it were whole, or broken off. */
+export type Ending = "close" | "break";
+
 /**
- * Passes a stream on chunk by chunk. `attach` is called once and gets a
- * function that ends the stream for both sides; what it returns is called when
- * the stream has ended by itself.
+ * Ties a body to something: `attach` is called once and gets a function that ends
+ * the stream for both sides; what it returns is called when it ended by itself.
  */
-export function tethered(
+export type Tie = (
   body: ReadableStream<Uint8Array>,
+  ending: Ending,
   attach: (end: () => void) => () => void,
-): ReadableStream<Uint8Array> {
+) => ReadableStream<Uint8Array>;
+
+/** Without a stack: it is no fault, and the runtime writes it to its log. */
+const ENDED = Object.assign(new Error("The session behind this answer has ended."), { stack: "" });
+
+/** Passes a stream on chunk by chunk, tied. */
+export const tethered: Tie = (body, ending, attach) => {
   const reader = body.getReader();
   let release = () => {};
   return new ReadableStream<Uint8Array>({
@@ -29,7 +38,8 @@ export function tethered(
       release = attach(() => {
         void reader.cancel().catch(() => {});
         try {
-          controller.close();
+          if (ending === "close") controller.close();
+          else controller.error(ENDED);
         } catch {
           // The client has just left.
         }
@@ -53,4 +63,4 @@ export function tethered(
       await reader.cancel(reason);
     },
   }, { highWaterMark: 0 });
-}
+};

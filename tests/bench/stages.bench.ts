@@ -13,9 +13,12 @@ import { traceOf } from "../../src/http/trace.ts";
 import { readRequestLine } from "../../src/policy/request_line.ts";
 import type { RequestLine } from "../../src/policy/request_line.ts";
 import { compileRoutes } from "../../src/policy/routes.ts";
-import { passOn } from "../../src/proxy/pass_on.ts";
+import { createFinish } from "../../src/proxy/answer.ts";
 import { forwardingHeaders } from "../../src/proxy/forwarding.ts";
 import { createRequestHeaderFilter } from "../../src/proxy/request_filter.ts";
+import type { PreparedRoute } from "../../src/proxy/route.ts";
+import { tethered } from "../../src/proxy/tethered.ts";
+import { createWayBack } from "../../src/proxy/way_back.ts";
 import { createRevocationView } from "../../src/sessions/revocation_view.ts";
 import { createMemoryStore } from "../../src/store/memory/store.ts";
 import type { VerifiedToken } from "../../src/tokens/claims.ts";
@@ -52,7 +55,10 @@ const table = compileRoutes([
   { path: "/api/users/:id/orders", policyKey: "a", value: 2 },
   { path: "/*", policyKey: "b", value: 3 },
 ]);
-const staysBehind = createRequestHeaderFilter(["x-auth-email"]);
+const staysBehind = createRequestHeaderFilter({
+  identityHeaders: ["x-auth-email"],
+  passHeaders: [],
+});
 const view = createRevocationView({
   store: createMemoryStore({}),
   clock: systemClock,
@@ -102,13 +108,24 @@ Deno.bench("filter the headers", () => {
 Deno.bench("make the forwarding headers", () => {
   forwardingHeaders({ headers: read, authority: "localhost", around: { client, trace } }, "http");
 });
+const finish = createFinish({
+  attachLifeline: () => () => {},
+  withOwnHeaders: (response) => response,
+  tie: tethered,
+});
+const route = {
+  responseHeaders: null,
+  cors: null,
+  isShared: false,
+  upstream: { via: false },
+  wayBack: createWayBack({ targets: [] }),
+} as unknown as PreparedRoute;
+const caller = { token: verified, setCookies: [] };
+const answered = [["content-type", "application/json"], ["content-length", "2"]] as const;
+const body = new TextEncoder().encode("{}");
 Deno.bench("pass an answer on", () => {
-  passOn({
-    status: 200,
-    headers: [["content-type", "application/json"], ["content-length", "2"]],
-    body: new Uint8Array([123, 125]),
-    connection: null,
-  }, { isPrivate: true, via: false });
+  const inbound = { headers: read, around: {} as never };
+  finish.answer(inbound, route, caller, { status: 200, headers: answered, body });
 });
 Deno.bench("look for our tokens in a query", () => void guard.holdsOurs("?page=2&sort=name"));
 const cookies = "theme=dark; _ga=GA1.1.1234567890.1700000000; ".repeat(8);

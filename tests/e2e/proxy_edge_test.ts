@@ -159,7 +159,10 @@ Deno.test("no request is smuggled past the gateway", async () => {
 
 Deno.test("behind nginx, its word on the client counts; a stranger's does not", async () => {
   const upstream = startUpstream();
-  const routes = [{ path: "/*", upstream: "app", auth: "none" }];
+  const routes = [
+    { path: "/*", host: "shop.example.com", upstream: "app", auth: "none" },
+    { path: "/*", upstream: "app", auth: "none" },
+  ];
   const trusting = await startGateway({
     upstream: upstream.url,
     config: { routes, trustedProxies: ["127.0.0.1"] },

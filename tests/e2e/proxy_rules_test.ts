@@ -127,8 +127,11 @@ Deno.test("no rule may touch identity, a credential, the connection or what Post
     }
   };
   const request = (name: string) => problem({ requestHeaders: { set: { [name]: "x" } } });
-  for (const name of ["X-Auth-Subject", "x_auth_scope", "X-Forwarded-For"]) {
-    assert.match(request(name), /carries identity or forwarding/, name);
+  for (const name of ["X-Auth-Subject", "x_auth_scope", "X~Auth~Anything"]) {
+    assert.match(request(name), /carries identity/, name);
+  }
+  for (const name of ["X-Forwarded-For", "x_forwarded_host", "Forwarded"]) {
+    assert.match(request(name), /written by Postern itself/, name);
   }
   for (const name of ["Authorization", "Cookie", "X-CSRF-Token"]) {
     assert.match(request(name), /carries a credential/, name);

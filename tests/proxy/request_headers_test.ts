@@ -5,7 +5,10 @@ import { createClientResolver } from "../../src/http/client_address.ts";
 import { foldHeaderName } from "../../src/http/header_names.ts";
 import { createRequestHeaderFilter } from "../../src/proxy/request_filter.ts";
 
-const staysBehind = createRequestHeaderFilter(["X-Auth-Email", "X-Tenant"]);
+const staysBehind = createRequestHeaderFilter({
+  identityHeaders: ["X-Auth-Email", "X-Tenant"],
+  passHeaders: [],
+});
 
 Deno.test("every spelling that a backend may fold into an identity header stays behind", () => {
   const names = [
@@ -19,7 +22,7 @@ Deno.test("every spelling that a backend may fold into an identity header stays 
     "forwarded",
   ];
   const spelled = fc.constantFrom(...names).chain((name) =>
-    fc.array(fc.tuple(fc.boolean(), fc.constantFrom("-", "_", ".")), {
+    fc.array(fc.tuple(fc.boolean(), fc.constantFrom(..."-_.~+!#$%&'*^`|")), {
       minLength: name.length,
       maxLength: name.length,
     })
@@ -39,13 +42,65 @@ Deno.test("every spelling that a backend may fold into an identity header stays 
 Deno.test("folding is what CGI and its heirs do, and nothing that differs after it collides", () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 20 }), fc.string({ maxLength: 20 }), (a, b) => {
-      const cgi = (name: string) => name.toUpperCase().replace(/[-.]/g, "_");
+      const cgi = (name: string) => name.toUpperCase().replace(/[^A-Z0-9]/g, "_");
       if (foldHeaderName(a) === foldHeaderName(b)) assert.equal(cgi(a), cgi(b));
     }),
     { numRuns: 2_000, seed: 5 },
   );
-  for (const name of ["x-auth", "x-authority", "accept", "x-custom", "x-auth-subjects"]) {
+  for (const name of ["x-auth", "x-authority", "accept", "x-custom", "authentication-info"]) {
     assert.equal(staysBehind(name), false, name);
+  }
+});
+
+Deno.test("whatever folds to x-auth- stays behind, known or not, and so do names that some backends fold", () => {
+  const word = fc.stringMatching(/^[a-z0-9]{0,8}$/);
+  const separator = fc.constantFrom(..."-_.~+!#$%&'*^`|");
+  fc.assert(
+    fc.property(separator, separator, word, (one, other, name) => {
+      assert.equal(staysBehind(`x${one}auth${other}${name}`), true);
+    }),
+    { numRuns: 2_000, seed: 7 },
+  );
+  for (const name of ["x_custom", "accept.x", "x~y", "foo+bar", "", "ключ"]) {
+    assert.equal(staysBehind(name), true, name);
+  }
+});
+
+Deno.test("what overrides method, URL or client stays behind, unless a route lets it through", () => {
+  const overriding = [
+    "x-http-method-override",
+    "x-http-method",
+    "x-method-override",
+    "x-original-url",
+    "x-original-uri",
+    "x-rewrite-url",
+    "x-forwarded-prefix",
+    "x-forwarded-port",
+    "x-forwarded-user",
+    "x-forwarded",
+    "x-real-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "client-ip",
+    "remote-user",
+    "proxy",
+    "x-middleware-subrequest",
+    "x-envoy-original-path",
+  ];
+  const open = createRequestHeaderFilter({ identityHeaders: [], passHeaders: overriding });
+  for (const name of overriding) {
+    assert.equal(staysBehind(name), true, name);
+    assert.equal(open(name), false, name);
+  }
+  const stubborn = createRequestHeaderFilter({
+    identityHeaders: [],
+    passHeaders: ["x-auth-subject", "x-forwarded-for", "host", "connection"],
+  });
+  for (const name of ["x-auth-subject", "x-forwarded-for", "host", "connection"]) {
+    assert.equal(stubborn(name), true, name);
   }
 });
 

@@ -5,7 +5,7 @@
  */
 import * as z from "zod";
 import { patternProblem } from "../../policy/pattern.ts";
-import { headerRuleProblem, isHeaderValue } from "../header_rules.ts";
+import { headerRuleProblem, isHeaderValue, passedHeaderProblem } from "../header_rules.ts";
 import { claimName, duration, exactOrigin, scopeToken, size } from "./values.ts";
 
 const rulesFor = (direction: "request" | "response") => {
@@ -19,6 +19,11 @@ const rulesFor = (direction: "request" | "response") => {
     remove: z.array(name).prefault([]),
   }).exactOptional();
 };
+
+const passedHeader = z.string().superRefine((text, context) => {
+  const problem = passedHeaderProblem(text);
+  if (problem !== null) context.addIssue({ code: "custom", message: `"${text}" ${problem}` });
+});
 
 const rewritePath = z.string().regex(/^(\/[A-Za-z0-9\-_~!$&'()+,=:@]+)+$/, {
   error: 'must be a path without a trailing slash, such as "/api"',
@@ -70,6 +75,12 @@ export const route = z.strictObject({
   ),
   encodedSlash: z.enum(["refuse", "keep"]).prefault("refuse").describe(
     '"keep": "%2F" may stand in the path, for backends that tell it from "/"; else it is refused.',
+  ),
+  passHeaders: z.array(passedHeader).prefault([]).describe(
+    "Headers of the client that override method, URL or client address and shall reach the upstream all the same.",
+  ),
+  cache: z.enum(["private", "shared"]).prefault("private").describe(
+    '"shared": shared caches may keep authorised answers if the upstream says so; else they are made private.',
   ),
   maxBody: size().exactOptional().describe("In place of limits.body."),
   rewrite: z.strictObject({

@@ -68,7 +68,7 @@ export function createOpenConnections(
       }
       const ended = metrics().longLived("stream");
       return new Response(
-        tethered(body, (end) => {
+        tethered(body, "close", (end) => {
           const forget = keep(() => {
             forget();
             ended("going_away");

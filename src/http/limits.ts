@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { IncomingHeaders } from "../http/headers.ts";
-import type { Problem } from "../http/problem.ts";
+import type { IncomingHeaders } from "./headers.ts";
+import type { Problem } from "./problem.ts";
 
 /** What a proxied request may be at most. */
 export interface LimitsConfig {

@@ -1,0 +1,127 @@
+/**
+ * Reads a request into the one value that is matched, logged and sent; nothing
+ * looks at the runtime's `Request` afterwards but for its body.
+ *
+ * @module
+ */
+import { hostOf, readAuthority } from "../policy/authority.ts";
+import { readRequestLine } from "../policy/request_line.ts";
+import type { Target } from "../policy/target.ts";
+import type { EventSink } from "../telemetry/events.ts";
+import { surroundingsOf } from "./around.ts";
+import type { ConnectionInfo, Surroundings } from "./around.ts";
+import type { ClientInfo, ClientResolver } from "./client_address.ts";
+import { readHeaders } from "./headers.ts";
+import type { IncomingHeaders } from "./headers.ts";
+import { isWebSocketUpgrade } from "./inbound.ts";
+import type { Inbound } from "./inbound.ts";
+import type { CheckLimits } from "./limits.ts";
+import type { Problem } from "./problem.ts";
+import { traceOf } from "./trace.ts";
+
+/** A request as far as it could be read. */
+export interface Unreadable {
+  readonly method: string;
+  readonly headers: IncomingHeaders;
+  readonly around: Surroundings;
+  /** `null`: nobody could say which resource is meant. */
+  readonly target: Target | null;
+}
+
+/** A request, read; or why nobody should try. */
+export type Reading =
+  | { readonly kind: "read"; readonly inbound: Inbound }
+  | { readonly kind: "refused"; readonly asked: Unreadable; readonly problem: Problem };
+
+/** Reads a request, once. */
+export type Read = (request: Request, connection: ConnectionInfo) => Reading;
+
+/** Prepares {@link Read}. */
+export function createRead(parts: {
+  /** Scheme and host of the public origin. */
+  readonly scheme: "http" | "https";
+  readonly authority: string;
+  readonly clientOf: ClientResolver;
+  readonly checkLimits: CheckLimits;
+  /** Which hosts are ours: what a proxy in front says of the host is believed for these only. */
+  readonly isKnownHost: (authority: string) => boolean;
+  readonly events: EventSink;
+}): Read {
+  const { scheme, authority, clientOf, checkLimits, isKnownHost, events } = parts;
+
+  /**
+   * A trusted proxy may have asked us by another name than it was asked by, and
+   * what runs on this machine asks by a loopback name.
+   */
+  function authorityOf(asked: string, headers: IncomingHeaders, client: ClientInfo): string {
+    const told = client.viaTrustedProxy ? headers.get("x-forwarded-host") : null;
+    if (told !== null) {
+      const read = readAuthority(told, scheme);
+      if (typeof read === "string" && isKnownHost(read)) return read;
+    }
+    return isKnownHost(asked) || !isLoopback(hostOf(asked)) || !isLoopback(client.peerAddress)
+      ? asked
+      : authority;
+  }
+
+  return function read(request, connection) {
+    const headers = readHeaders(request.headers);
+    const client = clientOf(headers, connection.remoteAddress);
+    const trace = traceOf(headers, client.viaTrustedProxy);
+    const around = surroundingsOf(client, trace, connection.waitUntil, events);
+    const { method } = request;
+    const url = urlOf(request);
+    if (url === null) {
+      return {
+        kind: "refused",
+        asked: { method, headers, around, target: null },
+        problem: { code: "invalid_request", detail: "The host is not a name or an address." },
+      };
+    }
+    const excess = checkLimits(method, url, headers);
+    if (excess !== null) {
+      return {
+        kind: "refused",
+        asked: { method, headers, around, target: null },
+        problem: excess,
+      };
+    }
+    const line = readRequestLine({ method, url, hostHeader: headers.get("host"), scheme });
+    if ("problem" in line) {
+      return {
+        kind: "refused",
+        asked: { method, headers, around, target: null },
+        problem: { code: line.code, detail: line.problem },
+      };
+    }
+    return {
+      kind: "read",
+      inbound: {
+        method: line.method,
+        authority: authorityOf(line.authority, headers, client),
+        target: line.target,
+        headers,
+        around,
+        upgrades: isWebSocketUpgrade(method, headers),
+        get signal() {
+          return request.signal;
+        },
+      },
+    };
+  };
+}
+
+/** Deno throws where the `Host` makes no URL. */
+function urlOf(request: Request): string | null {
+  try {
+    return request.url;
+  } catch {
+    return null;
+  }
+}
+
+/** Of this very machine: nobody else can ask by such a name, from such an address. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "[::1]" || host === "::1" || host.startsWith("127.") ||
+    host.startsWith("::ffff:127.");
+}
