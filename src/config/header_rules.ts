@@ -25,6 +25,7 @@ const RESERVED: ReadonlySet<string> = new Set([
   ...CONNECTION_BOUND,
   ...FORWARDING,
   "tracestate",
+  "via",
 ]);
 
 const CREDENTIAL: Readonly<Record<"request" | "response", ReadonlySet<string>>> = {
