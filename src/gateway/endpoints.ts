@@ -25,7 +25,6 @@ import type { Access } from "./access.ts";
 import type { Core } from "./core.ts";
 import type { GatewayPorts } from "./ports.ts";
 import { oidcEndpointParts, pageProviders } from "./oidc_endpoints.ts";
-import { createProviders, pageProviders } from "./providers.ts";
 
 /** The app of everything that is Postern's own. */
 export function createEndpoints(parts: {
