@@ -32,7 +32,13 @@ export type RouteConfig = ConfigFile["routes"][number];
 export type StoreConfig =
   | { readonly kind: "memory" }
   | { readonly kind: "sqlite"; readonly path: string }
-  | { readonly kind: "upstash"; readonly commandTimeoutMs: number };
+  | { readonly kind: "upstash"; readonly commandTimeoutMs: number }
+  | {
+    readonly kind: "redis";
+    readonly commandTimeoutMs: number;
+    /** File with the certificates to trust, in PEM; `null`: the system's. */
+    readonly caPath: string | null;
+  };
 
 /** Everything that `createGateway` needs to know, validated. */
 export interface GatewayConfig {

@@ -32,7 +32,7 @@ export function safetyProblems(file: ConfigFile, mode: Mode): string[] {
   }
   if (mode === "production" && file.store.kind === "memory") {
     problems.push(
-      'store.kind: "memory" forgets the blacklist at every restart and is for dev mode only; use "sqlite" or "upstash"',
+      'store.kind: "memory" forgets the blacklist at every restart and is for dev mode only; use "sqlite", "redis" or "upstash"',
     );
   }
   const { pollInterval, maxStaleness } = file.revocation;

@@ -80,7 +80,10 @@ Deno.test("every mistake is one line with the path to it", () => {
       'tokens.accessTtl: must be a duration with a unit, such as "30s" or "15m"',
     ]],
     [{ tokens: { accessTtl: "400d" } }, ["tokens.accessTtl: must be at least 1s and at most 1d"]],
-    [{ store: { kind: "redis" } }, ['store.kind: must be "sqlite" or "upstash" or "memory"']],
+    [
+      { store: { kind: "postgres" } },
+      ['store.kind: must be "sqlite" or "upstash" or "redis" or "memory"'],
+    ],
     [
       { trustedProxies: ["everybody"] },
       ['trustedProxies[0]: must be an address or CIDR block, such as "10.0.0.0/8"'],

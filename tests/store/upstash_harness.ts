@@ -78,7 +78,7 @@ export function createUpstashHarness(
 }
 
 /** Lets time pass for what Redis itself lets expire. */
-async function shortenLives(client: Redis, prefix: string, ms: number): Promise<void> {
+export async function shortenLives(client: Redis, prefix: string, ms: number): Promise<void> {
   for (const key of await client.keys(`${prefix}:*`)) {
     const left = await client.pttl(key);
     if (left < 0) continue;

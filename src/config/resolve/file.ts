@@ -81,8 +81,19 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
 }
 
 function resolveStore(store: ConfigFile["store"]): StoreConfig {
-  if (store.kind !== "upstash") return store;
-  return { kind: "upstash", commandTimeoutMs: durationMs(store.commandTimeout) };
+  switch (store.kind) {
+    case "memory":
+    case "sqlite":
+      return store;
+    case "upstash":
+      return { kind: "upstash", commandTimeoutMs: durationMs(store.commandTimeout) };
+    case "redis":
+      return {
+        kind: "redis",
+        commandTimeoutMs: durationMs(store.commandTimeout),
+        caPath: store.ca ?? null,
+      };
+  }
 }
 
 /** How long the question after a password may take. */

@@ -11,7 +11,7 @@ import { issuers } from "./issuers.ts";
 import { pages } from "./pages.ts";
 import { providers } from "./providers.ts";
 import { route } from "./route.ts";
-import { memoryStore, sqliteStore, upstashStore } from "./store.ts";
+import { memoryStore, redisStore, sqliteStore, upstashStore } from "./store.ts";
 import { legacy } from "./tokens.ts";
 import { upstream } from "./upstream.ts";
 import { claimName, duration, httpUrl, ownPath, size } from "./values.ts";
@@ -54,7 +54,7 @@ export const configSchema = z.strictObject({
   compat: z.enum(["simplejwt", "5.2", "5.3", "5.4", "5.5"]).exactOptional().describe(
     'Words of that SimpleJWT version, also for 401s to API clients; "simplejwt" is the newest.',
   ),
-  store: z.discriminatedUnion("kind", [sqliteStore, upstashStore, memoryStore])
+  store: z.discriminatedUnion("kind", [sqliteStore, upstashStore, redisStore, memoryStore])
     .prefault({ kind: "sqlite" }),
   revocation: z.strictObject({
     pollInterval: duration("2s", { min: "50ms", max: "5m" }),

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { DEFAULT_PORT } from "../../base/environment.ts";
 import type { Environment, Mode } from "../../base/environment.ts";
 import type { StoreConfig } from "../../config/config.ts";
+import { crossesInClear } from "../../config/exposure.ts";
 import { ConfigError } from "../../config/problems.ts";
 import { createMemoryStore } from "../../store/memory/store.ts";
 import type { SessionStore } from "../../store/port.ts";
@@ -23,7 +24,8 @@ export function portFrom(env: Environment): number {
   return port;
 }
 
-export function openStore(store: StoreConfig, env: Environment): SessionStore {
+/** Opens the store that is configured; nothing is asked of it yet. */
+export async function openStore(store: StoreConfig, env: Environment): Promise<SessionStore> {
   switch (store.kind) {
     case "memory":
       return createMemoryStore({});
@@ -48,6 +50,48 @@ export function openStore(store: StoreConfig, env: Environment): SessionStore {
         ...(prefix ? { prefix } : {}),
       });
     }
+    case "redis":
+      return await openRedis(store, env);
+  }
+}
+
+async function openRedis(
+  { commandTimeoutMs, caPath }: Extract<StoreConfig, { kind: "redis" }>,
+  env: Environment,
+): Promise<SessionStore> {
+  const url = env["REDIS_URL"];
+  if (!url) throw new ConfigError(['REDIS_URL: is required with store.kind "redis"']);
+  // Its client is loaded by those who need it.
+  const { createRedisStore } = await import("../../store/redis/store.ts");
+  const { parseRedisUrl } = await import("../../store/redis/address.ts");
+  const address = parseRedisUrl(url);
+  const exposed = address.tls
+    ? undefined
+    : address.nodes.find(({ host }) =>
+      crossesInClear(`http://${host.includes(":") ? `[${host}]` : host}`)
+    );
+  if (exposed !== undefined) {
+    throw new ConfigError([
+      `REDIS_URL: would send sessions to ${exposed.host} over the network in clear; use ` +
+      "rediss://, or an address of this machine or its container network",
+    ]);
+  }
+  const [prefix, sentinelPassword] = [env["POSTERN_PREFIX"], env["REDIS_SENTINEL_PASSWORD"]];
+  return createRedisStore({
+    url,
+    commandTimeoutMs,
+    ...(prefix ? { prefix } : {}),
+    ...(sentinelPassword ? { sentinelPassword } : {}),
+    ...(caPath === null ? {} : { ca: await readCa(caPath) }),
+  });
+}
+
+async function readCa(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError([`store.ca: can not read "${path}": ${reason}`]);
   }
 }
 

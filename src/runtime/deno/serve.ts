@@ -33,7 +33,7 @@ export async function serve(mode: Mode): Promise<number> {
   const hostname = env["POSTERN_HOST"] || "127.0.0.1";
   const port = portFrom(env);
   const guard = await adminGuard(config.admin.listen, env);
-  const store = openStore(config.store, env);
+  const store = await openStore(config.store, env);
   await warnAbout(store);
   const log = createBufferedWriter(writeAll);
   const core = createCore({

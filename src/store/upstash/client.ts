@@ -8,16 +8,8 @@ import { Redis } from "@upstash/redis/cloudflare";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import { StoreRejectedError } from "../port.ts";
 import type { Script } from "../scripts/scripts.ts";
+import { createDigests, passes, repeat } from "../scripts/repeat.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
-
-/** Attempts at one script. */
-const MAX_ATTEMPTS = 3;
-
-/** The n-th repeat waits up to this times 2ⁿ, at random, so that gateways do not come back in step. */
-const BACKOFF_MS = 50;
-
-/** Error words of Redis that pass by themselves; every other word is its last. */
-const PASSING = /^(LOADING|BUSY|TRYAGAIN|MASTERDOWN|CLUSTERDOWN|READONLY|UNBLOCKED)\b/;
 
 /** Error words of Redis and of Upstash for a token that will not do. */
 const WRONG_TOKEN = /^(WRONGPASS|NOAUTH|unauthorized)\b/i;
@@ -32,17 +24,7 @@ export function createUpstashClient(
   },
 ): ScriptRunner {
   const redis = connect(url.trim(), token.trim(), commandTimeoutMs);
-  /** Not promises: on Workers a request may vanish and leave one pending for all others. */
-  const digests = new Map<Script, string>();
-
-  async function digestOf(script: Script): Promise<string> {
-    const known = digests.get(script);
-    if (known !== undefined) return known;
-    const bytes = new TextEncoder().encode(script.source);
-    const digest = new Uint8Array(await crypto.subtle.digest("SHA-1", bytes)).toHex();
-    digests.set(script, digest);
-    return digest;
-  }
+  const digestOf = createDigests();
 
   async function attempt(script: Script, keys: string[], args: string[]): Promise<unknown> {
     const digest = await digestOf(script);
@@ -57,16 +39,13 @@ export function createUpstashClient(
 
   return {
     async run(script, keys, args) {
-      const beganAtMs = Date.now();
-      for (let attempts = 1;; attempts++) {
-        try {
-          return await attempt(script, [...keys], [...args]);
-        } catch (error) {
-          const again = attempts < MAX_ATTEMPTS && mayPass(error) &&
-            Date.now() - beganAtMs < 2 * commandTimeoutMs;
-          if (!again) throw translate(error, commandTimeoutMs);
-          await sleep(Math.random() * BACKOFF_MS * 2 ** attempts);
-        }
+      try {
+        return await repeat(() => attempt(script, [...keys], [...args]), {
+          mayPass,
+          commandTimeoutMs,
+        });
+      } catch (error) {
+        throw translate(error, commandTimeoutMs);
       }
     },
 
@@ -124,7 +103,7 @@ function mayPass(error: unknown): boolean {
   const words = wordsOf(error);
   const isRedisError = /^[A-Z]{3,} /.test(words);
   if (WRONG_TOKEN.test(words)) return false;
-  return !isRedisError || PASSING.test(words);
+  return !isRedisError || passes(words);
 }
 
 function translate(error: unknown, commandTimeoutMs: number): Error {
@@ -157,8 +136,4 @@ function translate(error: unknown, commandTimeoutMs: number): Error {
         return `can not be reached: ${error.message}`;
     }
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
