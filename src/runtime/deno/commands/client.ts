@@ -124,7 +124,7 @@ function remoteClient(listen: AdminListen): AdminClient {
 /** The admin API over a core of our own: nothing is served, and every change is in the store. */
 async function directClient(mode: Mode): Promise<AdminClient> {
   const sources = await readSources(mode);
-  const store = openStore(sources.config.store, sources.env);
+  const store = await openStore(sources.config.store, sources.env);
   const log = createBufferedWriter((text) => Deno.stderr.writeSync(new TextEncoder().encode(text)));
   const core = createCore({
     store,

@@ -149,7 +149,7 @@ function originFindings(config: GatewayConfig): Finding[] {
 }
 
 async function storeFindings({ config, env }: Sources): Promise<Finding[]> {
-  const store = openStore(config.store, env);
+  const store = await openStore(config.store, env);
   const what = `store (${config.store.kind})`;
   try {
     const beganAtMs = performance.now();
