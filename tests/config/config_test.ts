@@ -111,7 +111,7 @@ Deno.test("guarantee 9: unsafe settings are refused by name, with what to put th
   const cases: readonly (readonly [Record<string, unknown>, RegExp])[] = [
     [{ origin: "http://app.example.com" }, /^origin: .*put the public https origin there/],
     [{ identity: { kind: "demo" } }, /^identity\.kind: .*use "upstream"/],
-    [{ store: { kind: "memory" } }, /^store\.kind: .*use "sqlite" or "upstash"/],
+    [{ store: { kind: "memory" } }, /^store\.kind: .*use "sqlite", "redis" or "upstash"/],
     [{ revocation: { pollInterval: "5s", maxStaleness: "5s" } }, /^revocation\.pollInterval: /],
     [{ tokens: { accessTtl: "1h", refreshTtl: "10m" } }, /^tokens\.accessTtl: /],
   ];

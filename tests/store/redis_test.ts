@@ -241,7 +241,7 @@ Deno.test("redis store: Sentinels tell of a new primary, and the same sessions g
       `Redis failed over behind Sentinels: open again after ` +
         `${((performance.now() - beganAtMs) / 1000).toFixed(1)} s, ${refused} asks refused`,
     );
-    assert.notEqual(await sentinels.primaryPort(), before);
+    await until(async () => await sentinels.primaryPort() !== before, "all Sentinels know it");
     await rotateOnce(store, clock, session);
     await harness.dispose();
   } finally {
