@@ -43,7 +43,6 @@ const NO_COOKIES: readonly string[] = [];
 
 /** Prepares {@link Identify}. */
 export function createIdentify(parts: {
-  readonly origin: string;
   readonly csrf: Csrf;
   readonly verifier: TokenVerifier;
   readonly authenticate: Authenticate;
@@ -51,11 +50,11 @@ export function createIdentify(parts: {
   readonly authenticateBearer: AuthenticateBearer;
   readonly renew: Renew;
 }): Identify {
-  const { origin, csrf, verifier, authenticate, authenticateBearer, renew } = parts;
+  const { csrf, verifier, authenticate, authenticateBearer, renew } = parts;
   type Rule = Parameters<Identify>[2];
 
   /** From our own origin, or from one that the route trusts with cookies. */
-  function passesOriginRule({ headers }: Asking, { cors }: Rule): boolean {
+  function passesOriginRule({ headers, origin }: Asking, { cors }: Rule): boolean {
     return isSameOrigin(headers, origin) || (cors?.trustsOrigin(headers) ?? false);
   }
 

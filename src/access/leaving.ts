@@ -21,20 +21,19 @@ export type Leaving =
 
 /** Finds out who wants to sign out. `csrfToken` is what the request shows, header or form field. */
 export type FindLeaving = (
-  headers: HeaderReader,
+  asking: { readonly headers: HeaderReader; readonly origin: string },
   cookies: GatewayCookies,
   csrfToken: string | null,
 ) => Promise<Leaving>;
 
 /** Prepares {@link FindLeaving}. */
 export function createFindLeaving(
-  { origin, csrf, verifier }: {
-    readonly origin: string;
+  { csrf, verifier }: {
     readonly csrf: Csrf;
     readonly verifier: Pick<TokenVerifier, "identify">;
   },
 ): FindLeaving {
-  return async function findLeaving(headers, cookies, csrfToken) {
+  return async function findLeaving({ headers, origin }, cookies, csrfToken) {
     if (!isSameOrigin(headers, origin)) return { kind: "forged" };
     const token = await sessionOf(cookies, verifier);
     if (token === null) return { kind: "nobody" };

@@ -44,6 +44,8 @@ export type StoreConfig =
 export interface GatewayConfig {
   /** Scheme, host and port, no trailing slash. */
   readonly origin: string;
+  /** Further ones, in the same form. */
+  readonly origins: readonly string[];
   /** Whether the origin is https; decides cookie names and `Secure`. */
   readonly secure: boolean;
   readonly paths: { readonly auth: string; readonly token: string };

@@ -25,6 +25,14 @@ export function safetyProblems(file: ConfigFile, mode: Mode): string[] {
       `origin: "${file.origin}" would send tokens over plain http; put the public https origin there`,
     );
   }
+  for (const [index, other] of file.origins.entries()) {
+    const { protocol, hostname } = new URL(other);
+    if (protocol !== origin.protocol || (protocol === "http:" && !LOOPBACK.has(hostname))) {
+      problems.push(
+        `origins[${index}]: "${other}" must have the scheme of origin ("${origin.protocol}//"); cookies are secure on all of them, or on none`,
+      );
+    }
+  }
   if (mode === "production" && file.identity?.kind === "demo") {
     problems.push(
       'identity.kind: "demo" has a published password and is for dev mode only; use "upstream"',

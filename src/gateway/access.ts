@@ -57,7 +57,7 @@ export interface Access {
 /** Puts {@link Access} together. */
 export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPorts): Access {
   const { store, keys, clock, view } = core;
-  const { origin, tokens } = config;
+  const { tokens } = config;
   const { legacyKey = null } = ports;
   const verifier = core.keyUsage.watch(createTokenVerifier({
     keys,
@@ -84,7 +84,6 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
   const toCookies = createToCookies({ jar, csrf, clock });
   const renew = createRenew({ sessions, toCookies });
   const identify = createIdentify({
-    origin,
     csrf,
     verifier,
     authenticate,
@@ -100,7 +99,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     csrf,
     toCookies,
     renew,
-    findLeaving: createFindLeaving({ origin, csrf, verifier }),
+    findLeaving: createFindLeaving({ csrf, verifier }),
     identify,
     decide: createDecide({ jar, sessions, identify }),
     words: createRefusalWords({

@@ -9,10 +9,11 @@ import type { GatewayConfig } from "../config/config.ts";
 import { createRevocationView } from "../sessions/revocation_view.ts";
 import type { RevocationView } from "../sessions/revocation_view.ts";
 import { type Activity, createActivity } from "../telemetry/activity.ts";
-import type { EventSink } from "../telemetry/events.ts";
+import type { AuditEvent, EventSink } from "../telemetry/events.ts";
 import { createGatewayMetrics, type GatewayMetrics } from "../telemetry/metrics.ts";
 import { createRecentEvents, type RecentEvents } from "../telemetry/recent.ts";
 import { createSmallMeter } from "../telemetry/small_meter.ts";
+import { createTokenScanner } from "../tokens/scan.ts";
 import { createKeyUsage, type KeyUsage } from "./key_usage.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import type { CorePorts } from "./ports.ts";
@@ -33,7 +34,7 @@ export interface Core extends Pick<CorePorts, "store" | "keys" | "clock"> {
 /** Builds the core. A change of `revocation` takes a restart. */
 export function createCore(
   { store, keys, clock, events: log, isolatesRequests, meter, runtime }: CorePorts,
-  { revocation }: Pick<GatewayConfig, "revocation">,
+  { revocation, tokens }: Pick<GatewayConfig, "revocation" | "tokens">,
 ): Core {
   const activity = createActivity(clock);
   const recent = createRecentEvents(clock);
@@ -48,7 +49,9 @@ export function createCore(
       activity.answered(request.status);
     },
   };
-  const events: EventSink = (event, context) => {
+  const { redact } = createTokenScanner(tokens);
+  const events: EventSink = (written, context) => {
+    const event = withoutTokens(written, redact);
     metrics.event(event);
     activity.event(event);
     recent.sink(event, context);
@@ -79,6 +82,19 @@ export function createCore(
     view,
     lifecycle: createLifecycle(events),
   };
+}
+
+/** What a client or a library wrote into an event is logged without any token in it. */
+function withoutTokens(event: AuditEvent, redact: (text: string) => string): AuditEvent {
+  if ("path" in event) {
+    const path = redact(event.path);
+    return path === event.path ? event : { ...event, path };
+  }
+  if ("reason" in event && typeof event.reason === "string") {
+    const reason = redact(event.reason);
+    return reason === event.reason ? event : { ...event, reason } as AuditEvent;
+  }
+  return event;
 }
 
 /** The same core with other keys. */

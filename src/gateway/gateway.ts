@@ -13,6 +13,7 @@ import { createLimits } from "../http/limits.ts";
 import { createOwnHeaders } from "../http/own_headers.ts";
 import { createRead, isLoopback } from "../http/read.ts";
 import { createKnownHosts } from "../policy/authority.ts";
+import { createOriginOf } from "../policy/origins.ts";
 import { createNoteAnswer } from "../proxy/access_log.ts";
 import { createFinish } from "../proxy/answer.ts";
 import { createHandle } from "../proxy/handle.ts";
@@ -57,7 +58,7 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
   const access = createAccess(core, config, ports);
   const { decide, words, jar } = access;
   const isKnownHost = createKnownHosts({
-    origins: [config.origin],
+    origins: [config.origin, ...config.origins],
     hosts: [
       ...config.routes.flatMap(({ host }) => host ?? []),
       // In development all names of this machine are the same.
@@ -69,6 +70,7 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     authority: new URL(config.origin).host,
     clientOf: createClientResolver(config.trustedProxies),
     checkLimits: createLimits(config.limits),
+    originOf: createOriginOf([config.origin, ...config.origins]),
     isKnownHost,
     events: core.events,
   });

@@ -17,7 +17,7 @@ export function oidcEndpointParts(
   access: Access,
   config: GatewayConfig,
 ): OidcEndpointParts | null {
-  const { origin, secure, paths: { auth: prefix } } = config;
+  const { secure, paths: { auth: prefix } } = config;
   if (config.providers.size === 0) return null;
   const { hmacKeys } = keys;
   const entries = new Map<string, OidcEntry>();
@@ -26,7 +26,6 @@ export function oidcEndpointParts(
     if (provider !== undefined) entries.set(name, { provider, options: endpoint });
   }
   return {
-    origin,
     prefix,
     entries,
     grants: access.providers.grants,

@@ -14,6 +14,8 @@ export interface Asking {
   readonly method: string;
   readonly headers: IncomingHeaders;
   readonly around: Surroundings;
+  /** The public origin that it was asked at; what a browser there calls same-origin. */
+  readonly origin: string;
   /** Whether it asks to become a WebSocket. */
   readonly upgrades: boolean;
   /** Aborts when the client goes away. */

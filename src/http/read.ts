@@ -43,11 +43,13 @@ export function createRead(parts: {
   readonly authority: string;
   readonly clientOf: ClientResolver;
   readonly checkLimits: CheckLimits;
+  /** The public origin of an authority. */
+  readonly originOf: (authority: string) => string;
   /** Which hosts are ours: what a proxy in front says of the host is believed for these only. */
   readonly isKnownHost: (authority: string) => boolean;
   readonly events: EventSink;
 }): Read {
-  const { scheme, authority, clientOf, checkLimits, isKnownHost, events } = parts;
+  const { scheme, authority, clientOf, checkLimits, originOf, isKnownHost, events } = parts;
 
   /**
    * A trusted proxy may have asked us by another name than it was asked by, and
@@ -94,11 +96,13 @@ export function createRead(parts: {
         problem: { code: line.code, detail: line.problem },
       };
     }
+    const asked = authorityOf(line.authority, headers, client);
     return {
       kind: "read",
       inbound: {
         method: line.method,
-        authority: authorityOf(line.authority, headers, client),
+        authority: asked,
+        origin: originOf(asked),
         target: line.target,
         headers,
         around,

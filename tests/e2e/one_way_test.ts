@@ -91,6 +91,10 @@ Deno.test("a CSRF or session token reaches no upstream in any header, and is ref
         assert.equal((await answer.json()).code, "token_in_query");
       }
       assert.equal(upstream.seen.length, before);
+      await fetch(`${gateway.url}/auth/${secret}`, { method: "POST" }).then((answer) =>
+        answer.body?.cancel()
+      );
+      assert.doesNotMatch(JSON.stringify(gateway.events), new RegExp(secret.slice(-40)));
     }
   } finally {
     await gateway.stop();
@@ -215,6 +219,55 @@ Deno.test("Postern's own answers, refusals too, carry what browsers need to know
     const passed = await fetch(`${gateway.url}/public/x`);
     await passed.body?.cancel();
     assert.equal(passed.headers.get("cross-origin-opener-policy"), null);
+  } finally {
+    await gateway.stop();
+    await upstream.stop();
+  }
+});
+
+Deno.test("several origins: people sign in, and write, on each; a session of one is none on the other", async () => {
+  const upstream = startUpstream();
+  const gateway = await startGateway({
+    upstream: upstream.url,
+    config: {
+      origins: ["http://127.0.0.1:9"],
+      routes: [{ path: "/*", upstream: "app" }],
+    },
+  });
+  const port = Number(new URL(gateway.url).port);
+  const ask = (method: string, path: string, headers: Record<string, string>, body = "") =>
+    rawExchange(
+      port,
+      [
+        `${method} ${path} HTTP/1.1`,
+        "Host: 127.0.0.1:9",
+        "Connection: close",
+        ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+        `Content-Length: ${body.length}`,
+        "",
+        body,
+      ].join("\r\n"),
+    );
+  const signIn = (origin: string) =>
+    ask(
+      "POST",
+      "/auth/login",
+      { "Content-Type": "application/json", Origin: origin },
+      JSON.stringify({ username: "demo", password: "postern" }),
+    );
+  try {
+    assert.equal((await signIn(gateway.url)).status, 403, "the other one of ours is another site");
+    assert.equal((await signIn("http://evil.localhost:9")).status, 403);
+    const answer = await signIn("http://127.0.0.1:9");
+    assert.equal(answer.status, 200);
+    const { csrfToken } = JSON.parse(answer.text);
+    const access = /postern-access=([^;]+)/.exec(answer.head)?.[1];
+    const cookie = `postern-access=${access}; postern-csrf=${csrfToken}`;
+    const write = (origin: string) =>
+      ask("POST", "/x", { Cookie: cookie, "X-CSRF-Token": csrfToken, Origin: origin });
+    assert.equal((await write("http://127.0.0.1:9")).status, 200);
+    assert.equal(upstream.seen.at(-1)?.headers.get("x-forwarded-host"), "127.0.0.1:9");
+    assert.equal((await write(gateway.url)).status, 403);
   } finally {
     await gateway.stop();
     await upstream.stop();

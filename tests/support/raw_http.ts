@@ -10,6 +10,8 @@ export interface RawAnswer {
   /** Names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   readonly text: string;
+  /** Status line and headers, as they came. */
+  readonly head: string;
 }
 
 /** Sends bytes to a server of this machine and reads until it hangs up, or only the head. */
@@ -37,6 +39,7 @@ export async function rawExchange(
       return [field.slice(0, colon).toLowerCase(), field.slice(colon + 1).trim()];
     })),
     text: body.join("\r\n\r\n"),
+    head,
   };
 }
 

@@ -20,6 +20,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
   const url = new URL(file.origin);
   return {
     origin: url.origin,
+    origins: file.origins.map((origin) => new URL(origin).origin),
     secure: url.protocol === "https:",
     paths: file.paths,
     pages: {

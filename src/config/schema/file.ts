@@ -24,6 +24,8 @@ export const configSchema = z.strictObject({
   $schema: z.string().exactOptional(),
   origin: httpUrl("the public origin", { path: false })
     .describe("What browsers have in the address bar; https, or http on localhost."),
+  origins: z.array(httpUrl("a public origin", { path: false })).prefault([])
+    .describe("Further public origins; each has cookies, and so sessions, of its own."),
   paths: z.strictObject({
     auth: ownPath.prefault("/auth"),
     token: ownPath.prefault("/api/token"),

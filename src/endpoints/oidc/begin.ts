@@ -36,7 +36,7 @@ export async function beginFlow(
   const begun = await parts.flows.begin(wish, c.req.header("cookie") ?? null);
   const { nonce, codeVerifier, maxAgeSeconds, acrValues } = begun.flow;
   const outcome = await oidc.authorize({
-    redirectUri: callbackOf(parts, oidc.name),
+    redirectUri: callbackOf(c, parts.prefix, oidc.name),
     state: begun.state,
     nonce,
     codeVerifier,

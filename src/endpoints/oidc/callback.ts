@@ -10,7 +10,6 @@ import type { Caller } from "../../access/identify.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import { CookieTooLargeError } from "../../browser/cookies.ts";
 import { fail } from "../../http/endpoint.ts";
-import { readHeaders } from "../../http/headers.ts";
 import type { CodeOutcome, OidcProof } from "../../identity/oidc/port.ts";
 import { admitProof } from "../../sign_in/provider.ts";
 import type { Flow, FlowWish } from "../../sign_in/pending.ts";
@@ -56,7 +55,7 @@ export async function formCallback(
     const value = form.get(name);
     if (value !== null) query.set(name, value);
   }
-  return sendTo(`${callbackOf(parts, options.name)}?${query}`);
+  return sendTo(`${callbackOf(c, parts.prefix, options.name)}?${query}`);
 }
 
 /** `GET /oidc/{provider}/callback` */
@@ -78,7 +77,7 @@ export async function callback(
   const { nonce, codeVerifier, maxAgeSeconds, acrValues } = flow;
   const outcome = await entry.provider.oidc.exchange({
     callback: query,
-    redirectUri: callbackOf(parts, name),
+    redirectUri: callbackOf(c, parts.prefix, name),
     state,
     nonce,
     codeVerifier,
@@ -195,15 +194,12 @@ async function sealedGrant(
 
 /** Who is signed in already in this browser, if anybody. */
 async function callerOf({ c, parts: { access } }: Callback): Promise<Caller | null> {
-  const { headers, signal } = c.req.raw;
-  const asking = {
-    method: c.req.method,
-    headers: readHeaders(headers),
-    around: c.get("around"),
-    upgrades: false,
-    signal,
-  };
-  const named = await access.identify(asking, readCredential(headers, access.jar), OWN_RULE);
+  const { inbound } = c.env;
+  const named = await access.identify(
+    inbound,
+    readCredential(inbound.headers, access.jar),
+    OWN_RULE,
+  );
   return "problem" in named ? null : named;
 }
 

@@ -24,7 +24,6 @@ export interface OidcEntry {
 
 /** The parts. */
 export interface OidcEndpointParts {
-  readonly origin: string;
   /** Prefix of Postern's own paths. */
   readonly prefix: string;
   readonly entries: ReadonlyMap<string, OidcEntry>;
@@ -49,12 +48,12 @@ export function oidcContext(c: GatewayContext): OidcContext {
   return { requestId: trace.requestId, signal: c.req.raw.signal, waitUntil };
 }
 
-/** Where a provider sends people back to: one address for each (RFC 9700 section 4.4). */
-export function callbackOf(
-  { origin, prefix }: Pick<OidcEndpointParts, "origin" | "prefix">,
-  provider: string,
-): string {
-  return `${origin}${prefix}/oidc/${provider}/callback`;
+/**
+ * Where a provider sends people back to: one address for each (RFC 9700 section 4.4),
+ * on the origin that they were on, whose cookies hold the flow.
+ */
+export function callbackOf(c: GatewayContext, prefix: string, provider: string): string {
+  return `${c.env.inbound.origin}${prefix}/oidc/${provider}/callback`;
 }
 
 /** An answer that sends a browser on. */

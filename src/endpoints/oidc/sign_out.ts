@@ -10,7 +10,7 @@ import type { Leave } from "../session/sign_in_form.ts";
 
 /** Prepares where a browser goes on to whose session has just ended. */
 export function createLeave(parts: OidcEndpointParts): Leave {
-  const { memory, entries, origin, prefix } = parts;
+  const { memory, entries, prefix } = parts;
 
   return async function leave(c, sid) {
     const remembered = await memory.recall(c.req.header("cookie") ?? null);
@@ -20,7 +20,7 @@ export function createLeave(parts: OidcEndpointParts): Leave {
     if (remembered.sid !== sid || entry?.options.rpInitiatedLogout !== true) return here;
     const url = await entry.provider.oidc.endSessionUrl({
       idToken: remembered.idToken,
-      redirectUri: `${origin}${prefix}/oidc/signed-out`,
+      redirectUri: `${c.env.inbound.origin}${prefix}/oidc/signed-out`,
       state: await memory.leave(),
     }, oidcContext(c));
     return { ...here, url };

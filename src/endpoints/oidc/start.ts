@@ -96,8 +96,8 @@ export async function thirdPartyLogin(
       detail: "`iss` names no provider that people sign in at here.",
     });
   }
-  const target = URL.parse(query.get("target_link_uri") ?? "", parts.origin);
-  const isOurs = target !== null && target.origin === parts.origin;
+  const target = URL.parse(query.get("target_link_uri") ?? "", c.env.inbound.origin);
+  const isOurs = target !== null && target.origin === c.env.inbound.origin;
   const onward = new URLSearchParams({
     return_to: safeReturnTo(isOurs ? target.pathname + target.search : null, parts.prefix),
     ...allowedHints(query, entry.options.hints),

@@ -161,7 +161,7 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
     const cookies = jar.read(headers.get("cookie"));
     if (cookies.conflicting) return { code: "ambiguous_credentials" };
     const isForged = async (sid: string): Promise<boolean> =>
-      !isSafeMethod(c.req.method) && !(isSameOrigin(headers, origin) &&
+      !isSafeMethod(c.req.method) && !(isSameOrigin(headers, c.env.inbound.origin) &&
         await csrf.check(sid, typeof csrfField === "string" ? csrfField : null, cookies.csrf));
 
     if (cookies.access !== null) {
@@ -274,7 +274,7 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
     const { headers } = c.req.raw;
     const cookies = jar.read(headers.get("cookie"));
     const shown = typeof csrfField === "string" ? csrfField : null;
-    const isGenuine = (await parts.findLeaving(headers, cookies, shown)).kind !== "forged";
+    const isGenuine = (await parts.findLeaving(c.env.inbound, cookies, shown)).kind !== "forged";
     const problem: Problem = { code: isGenuine ? "store_unavailable" : "csrf_failed" };
     return withRetryAfter(
       await showSignIn(c, {

@@ -13,7 +13,6 @@ import type { GatewayCookies } from "../../browser/cookies.ts";
 import { isSameOrigin } from "../../browser/csrf.ts";
 import { allowOnly, fail, refuse } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
-import { readHeaders } from "../../http/headers.ts";
 import type { Problem } from "../../http/problem.ts";
 import { isOurs } from "../../tokens/claims.ts";
 import type { VerifiedToken } from "../../tokens/claims.ts";
@@ -41,7 +40,7 @@ interface SessionJson {
 
 /** The endpoints under `/auth` that browsers use. */
 export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
-  const { origin, jar, csrf, attemptSignIn, sessions, verifier, identify, renew } = parts;
+  const { jar, csrf, attemptSignIn, sessions, verifier, identify, renew } = parts;
   const { findLeaving, leave } = parts;
   const app = new Hono<GatewayEnv>();
 
@@ -78,15 +77,8 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   async function caller(
     c: GatewayContext,
   ): Promise<{ token: VerifiedToken } | { problem: Problem }> {
-    const { headers, signal } = c.req.raw;
-    const asking = {
-      method: c.req.method,
-      headers: readHeaders(headers),
-      around: c.get("around"),
-      upgrades: false,
-      signal,
-    };
-    const named = await identify(asking, readCredential(headers, jar), OWN_RULE);
+    const { inbound } = c.env;
+    const named = await identify(inbound, readCredential(inbound.headers, jar), OWN_RULE);
     if ("problem" in named) return named;
     // Behind a token that others signed there is no session to show or to end.
     const { token } = named;
@@ -99,7 +91,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     cookies: GatewayCookies,
   ): Promise<boolean> {
     const { headers } = c.req.raw;
-    return isSameOrigin(headers, origin) &&
+    return isSameOrigin(headers, c.env.inbound.origin) &&
       await csrf.check(sid, headers.get("x-csrf-token"), cookies.csrf);
   }
 
@@ -114,7 +106,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   app.post("/refresh", async (c) => {
     const around = c.get("around");
     const { headers } = c.req.raw;
-    if (!isSameOrigin(headers, origin)) return refuse(c, { code: "csrf_failed" });
+    if (!isSameOrigin(headers, c.env.inbound.origin)) return refuse(c, { code: "csrf_failed" });
     const cookies = jar.read(headers.get("cookie"));
     if (cookies.conflicting) return refuse(c, { code: "ambiguous_credentials" });
     if (cookies.refresh === null) return refuse(c, { code: "refresh_missing" });
@@ -144,7 +136,11 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
       if (typeof token === "string") return { problem: { code: "token_invalid" } };
       return { token, cookies: false };
     }
-    const leaving = await findLeaving(headers, credential.cookies, headers.get("x-csrf-token"));
+    const leaving = await findLeaving(
+      c.env.inbound,
+      credential.cookies,
+      headers.get("x-csrf-token"),
+    );
     if (leaving.kind === "forged") return { problem: { code: "csrf_failed" } };
     return { token: leaving.kind === "session" ? leaving.token : null, cookies: true };
   }

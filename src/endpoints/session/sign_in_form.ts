@@ -66,7 +66,7 @@ const credentialsSchema = z.object({
 
 /** Prepares the attempt: origin rule, body, throttle, identity source, session, audit event. */
 export function createSignInAttempt(
-  { origin, jar, signIn, sessions, verifier, toCookies }: {
+  { jar, signIn, sessions, verifier, toCookies }: {
     readonly origin: string;
     readonly jar: CookieJar;
     readonly signIn: SignIn;
@@ -98,7 +98,9 @@ export function createSignInAttempt(
     let fields: Fields = {};
     const failed = (problem: Problem): SignInAttempt => ({ kind: "failed", problem, fields });
     // No session yet, so no CSRF token: the origin rule alone (login CSRF).
-    if (!isSameOrigin(c.req.raw.headers, origin)) return failed(denied(c, { code: "csrf_failed" }));
+    if (!isSameOrigin(c.req.raw.headers, c.env.inbound.origin)) {
+      return failed(denied(c, { code: "csrf_failed" }));
+    }
     const body = await readFields(c.req.raw);
     if (body.kind === "problem") return failed(body.problem);
     fields = body.fields;

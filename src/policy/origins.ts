@@ -1,0 +1,19 @@
+/**
+ * Public origins: more than one where one gateway stands in front of several hosts.
+ *
+ * @module
+ */
+import { hostOf } from "./authority.ts";
+
+/** The origin that a browser is on which asked for an authority. */
+export type OriginOf = (authority: string) => string;
+
+/**
+ * Prepares {@link OriginOf}: the configured origin of that host, whatever port
+ * something in front has made of it; for another known host the one of its name.
+ */
+export function createOriginOf(origins: readonly [string, ...string[]]): OriginOf {
+  const byHost = new Map(origins.map((origin) => [new URL(origin).hostname, origin]));
+  const scheme = new URL(origins[0]).protocol;
+  return (authority) => byHost.get(hostOf(authority)) ?? `${scheme}//${authority}`;
+}
