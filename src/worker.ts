@@ -5,6 +5,7 @@
  * @module
  */
 import { build, refuse } from "./runtime/workers/build.ts";
+import { clientAddress } from "./runtime/workers/client_address.ts";
 import type { Bindings } from "./runtime/workers/build.ts";
 
 interface ExecutionContext {
@@ -27,8 +28,7 @@ export default {
       return refuse(error);
     }
     return await gateway.fetch(request, {
-      // Written by Cloudflare; what a client puts there does not arrive.
-      remoteAddress: request.headers.get("cf-connecting-ip") ?? "0.0.0.0",
+      remoteAddress: clientAddress(request),
       waitUntil,
     });
   },

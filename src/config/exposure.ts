@@ -30,14 +30,18 @@ export function exposureProblems(file: ConfigFile): string[] {
 
 /** Whether what is sent there can be read on the way. */
 export function crossesInClear(text: string): boolean {
-  const { protocol, hostname } = new URL(text);
+  const url = URL.parse(text);
+  if (url === null) return false;
+  const { protocol, hostname } = url;
   if (protocol === "https:") return false;
   // One label is a name of this machine or of its container network.
   const isLocalName = !hostname.includes(".") && !hostname.startsWith("[");
-  return !isLocalName && !hostname.endsWith(".localhost") && !isLoopback(hostname);
+  return !isLocalName && !hostname.endsWith(".localhost") && !isLoopbackHost(hostname);
 }
 
-function isLoopback(hostname: string): boolean {
+/** Whether a host is this machine and nothing else. */
+export function isLoopbackHost(hostname: string): boolean {
+  if (hostname === "localhost") return true;
   const address = hostname.replace(/^\[|\]$/g, "");
   return ipaddr.isValid(address) && ipaddr.process(address).range() === "loopback";
 }

@@ -604,6 +604,16 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
     }
   });
 
+  test("an address that a client puts into a header is not its address", async () => {
+    const spoofed = "CF-Connecting-IP X-Forwarded-For X-Real-IP True-Client-IP".split(" ")
+      .map((name) => `${name}: 198.51.100.66`);
+    const answer = await rawGet(gateway.port, "/public/x", spoofed);
+    assert.equal(answer.status, 200);
+    const { headers } = JSON.parse(answer.text);
+    assert.ok(!String(headers["x-forwarded-for"]).includes("198.51.100.66"), answer.text);
+    assert.ok(!String(headers["forwarded"]).includes("198.51.100.66"), answer.text);
+  });
+
   test("a method or host that could be read in two ways is refused", async () => {
     for (
       const [line, host] of [

@@ -305,3 +305,67 @@ test("guarantee 3: the store's file holds no token, password or key", async () =
   await store.stop();
   await backend.stop();
 });
+
+test("a proxy that the environment names sees no password, and is told of", async () => {
+  const seen: string[] = [];
+  const proxy = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+    seen.push(`${request.method} ${request.url}`);
+    return new Response(null, { status: 599 });
+  });
+  const backend = startBackend();
+  const address = `http://127.0.0.1:${proxy.addr.port}`;
+  const gateway = await startGatewayProcess({
+    config: {
+      identity: {
+        kind: "upstream",
+        url: `${backend.url}/login`,
+        subject: "/user/id",
+        recheck: { url: `${backend.url}/login` },
+      },
+      store: { kind: "sqlite", path: `${await Deno.makeTempDir()}/p.db` },
+      upstreams: { app: { targets: [backend.url] } },
+      routes: [{ path: "/*", upstream: "app" }],
+    },
+    env: { HTTP_PROXY: address, https_proxy: address, ALL_PROXY: address },
+  });
+  try {
+    const answer = await fetch(`${gateway.url}/auth/login`, {
+      method: "POST",
+      body: new URLSearchParams({ username: "ada", password: PEOPLE.ada.password }),
+    });
+    assert.equal(answer.status, 200, await answer.text());
+    assert.deepEqual(seen, []);
+    assert.match(gateway.logs(), /warning: HTTP_PROXY is ignored/);
+  } finally {
+    await gateway.stop();
+    await backend.stop();
+    await proxy.shutdown();
+  }
+});
+
+test("the demo user is not let out to the network in front of a real backend", async () => {
+  const { code, output } = await runToEnd(["dev"], {
+    POSTERN_CONFIG: "",
+    POSTERN_HOST: "0.0.0.0",
+    POSTERN_UPSTREAM: "http://127.0.0.1:9",
+  });
+  assert.notEqual(code, 0);
+  assert.match(output, /POSTERN_HOST: "0\.0\.0\.0" lets the network reach a real backend/);
+});
+
+test("a store's token is not sent over the network in clear", async () => {
+  const { code, output } = await runToEnd(["start"], {
+    POSTERN_CONFIG: JSON.stringify({
+      origin: "https://app.example.com",
+      identity: { kind: "upstream", url: "http://127.0.0.1:9/in", subject: "/id" },
+      store: { kind: "upstash" },
+      upstreams: { app: { targets: ["http://127.0.0.1:9"] } },
+      routes: [{ path: "/*", upstream: "app" }],
+    }),
+    POSTERN_KEYS: JSON.stringify(await generateKeySet()),
+    UPSTASH_REDIS_REST_URL: "http://10.255.255.1",
+    UPSTASH_REDIS_REST_TOKEN: "t",
+  });
+  assert.notEqual(code, 0);
+  assert.match(output, /UPSTASH_REDIS_REST_URL: .* in clear; use https/);
+});

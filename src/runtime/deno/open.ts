@@ -41,7 +41,12 @@ export async function openStore(store: StoreConfig, env: Environment): Promise<S
       if (!token) {
         problems.push('UPSTASH_REDIS_REST_TOKEN: is required with store.kind "upstash"');
       }
-      if (!url || !token) throw new ConfigError(problems);
+      if (url && crossesInClear(url)) {
+        problems.push(
+          `UPSTASH_REDIS_REST_URL: "${url}" would send the token over the network in clear; use https`,
+        );
+      }
+      if (!url || !token || problems.length > 0) throw new ConfigError(problems);
       const prefix = env["POSTERN_PREFIX"];
       return createUpstashStore({
         url,

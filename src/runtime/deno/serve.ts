@@ -20,6 +20,7 @@ import { complain, devBanner, print, startLine, writeAll } from "./console.ts";
 import { buildLoaded, checkText, createLoadNext, readSources } from "./load.ts";
 import { createOpenConnections, type OpenConnections } from "./open_connections.ts";
 import { openStore, portFrom } from "./open.ts";
+import { assertDemoIsLocal } from "./exposure.ts";
 import { listenForSignals } from "./signals.ts";
 import { watchFiles } from "./watch_files.ts";
 
@@ -30,6 +31,7 @@ const RUNTIME = `deno ${Deno.version.deno}`;
 export async function serve(mode: Mode): Promise<number> {
   const sources = await readSources(mode);
   const { env, config } = sources;
+  assertDemoIsLocal(config, env);
   const hostname = env["POSTERN_HOST"] || "127.0.0.1";
   const port = portFrom(env);
   const guard = await adminGuard(config.admin.listen, env);

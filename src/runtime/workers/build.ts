@@ -5,6 +5,7 @@
  */
 import { systemClock } from "../../base/clock.ts";
 import type { Environment, Mode } from "../../base/environment.ts";
+import { crossesInClear } from "../../config/exposure.ts";
 import { configOf, readConfigValue } from "../../config/load.ts";
 import type { LoadOptions } from "../../config/load.ts";
 import { ConfigError } from "../../config/problems.ts";
@@ -63,6 +64,9 @@ export async function build(
   const url = required("UPSTASH_REDIS_REST_URL");
   const token = required("UPSTASH_REDIS_REST_TOKEN");
   const keySet = required("POSTERN_KEYS");
+  if (crossesInClear(url)) {
+    problems.push(`UPSTASH_REDIS_REST_URL: "${url}" would send the token in clear; use https`);
+  }
   if (problems.length > 0) throw new ConfigError(problems);
 
   const keys = await importKeyRing(keySet);

@@ -5,6 +5,7 @@
  */
 import { startProblems } from "../../../gateway/start_problem.ts";
 import { complain } from "../console.ts";
+import { dropProxyVariables } from "../proxy_variables.ts";
 import { UnreachableError } from "./client.ts";
 import { EXIT } from "./output.ts";
 import { runCommand } from "./program.ts";
@@ -14,6 +15,9 @@ import { runCommand } from "./program.ts";
  * code; a refused start says line by line what has to be set.
  */
 export async function run(): Promise<never> {
+  for (const name of dropProxyVariables()) {
+    complain(`warning: ${name} is ignored: what Postern asks others goes to them directly`);
+  }
   try {
     Deno.exit(await runCommand(Deno.args));
   } catch (error) {
