@@ -69,6 +69,8 @@ export function createCore(
         { requestId: "-", clientAddress: "-" },
       ),
   });
+  // Polling stays as the net under it; on Workers, where nothing lasts, it is alone.
+  if (!isolatesRequests) store.listen?.(view.pull);
   metrics.watch({ view: () => ({ ageMs: view.ageMs(), entries: view.size() }) });
   return {
     store: timed,

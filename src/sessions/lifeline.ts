@@ -36,7 +36,7 @@ export type AttachLifeline = (
  * own: on Workers no request may touch the connection of another.
  */
 export function createLifelines(options: {
-  readonly view: Pick<RevocationView, "ensureFresh" | "isRevoked">;
+  readonly view: Pick<RevocationView, "ensureFresh" | "isRevoked" | "watch">;
   readonly clock: Clock;
   readonly monotonic?: MonotonicClock;
   readonly pollIntervalMs: number;
@@ -57,6 +57,7 @@ export function createLifelines(options: {
     function release(): void {
       released = true;
       clearTimeout(timer);
+      unwatch();
     }
 
     function finish(why: LifelineCut): void {
@@ -77,6 +78,9 @@ export function createLifelines(options: {
       timer = setTimeout(() => void check(), Math.min(pollIntervalMs, Math.max(0, leftMs())));
     }
 
+    const unwatch = view.watch(() => {
+      if (view.isRevoked(token)) finish("revoked");
+    });
     schedule();
     return release;
   };

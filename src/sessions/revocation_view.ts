@@ -24,6 +24,13 @@ export interface RevocationView {
   ensureFresh(waitUntil: WaitUntil): true | Promise<boolean>;
   /** Puts in what this instance has just revoked, so that it holds here at once. */
   apply(revocation: Revocation): void;
+  /** Asks at once, because somebody said that there is news; one question at a time. */
+  pull(): void;
+  /**
+   * Calls back whenever entries came in; the returned function ends that.
+   * On Workers nobody is called: no request may touch the work of another.
+   */
+  watch(onNews: () => void): () => void;
   /** Milliseconds since the view was known to be complete; `Infinity` before the first load. */
   ageMs(): number;
   /** Entries held. */
@@ -59,6 +66,14 @@ export function createRevocationView(options: {
   /** When the last poll began; on Workers its request may have vanished together with it. */
   let attemptedAt = LONG_AGO;
   let underWay: Promise<boolean> | null = null;
+  /** Somebody said that there is news while a poll was under way that may have missed them. */
+  let pullAgain = false;
+  const watchers = new Set<() => void>();
+
+  function apply(entries: readonly Revocation[]): void {
+    for (const entry of entries) blacklist.apply(entry);
+    if (entries.length > 0) { for (const onNews of watchers) onNews(); }
+  }
 
   async function poll(): Promise<boolean> {
     const beganAt = ages.now();
@@ -72,7 +87,7 @@ export function createRevocationView(options: {
         const page = await store.revocationsSince(place);
         // After a flush or a restore (`page.reset`) what was known here is kept:
         // forgetting a revocation would let a token back in.
-        for (const entry of page.entries) blacklist.apply(entry);
+        apply(page.entries);
         place = page.cursor;
         more = page.more;
       }
@@ -89,7 +104,12 @@ export function createRevocationView(options: {
 
   /** One poll at a time, waited for by all who need it. */
   function sharedPoll(): Promise<boolean> {
-    return underWay ??= poll().finally(() => underWay = null);
+    return underWay ??= poll().finally(() => {
+      underWay = null;
+      if (!pullAgain) return;
+      pullAgain = false;
+      void sharedPoll();
+    });
   }
 
   return {
@@ -106,7 +126,16 @@ export function createRevocationView(options: {
       return true;
     },
 
-    apply: blacklist.apply,
+    apply: (revocation) => apply([revocation]),
+    pull() {
+      if (underWay === null) void sharedPoll();
+      else pullAgain = true;
+    },
+    watch(onNews) {
+      if (isolatesRequests) return () => {};
+      watchers.add(onNews);
+      return () => void watchers.delete(onNews);
+    },
     ageMs: () => ages.sinceMs(syncedAt),
     size: blacklist.size,
   };

@@ -265,6 +265,13 @@ export interface SessionStore {
   settleAttempt(attempt: AttemptSettlement): Promise<void>;
 
   /**
+   * Calls back soon after anybody has revoked something, until the store is
+   * closed; sometimes for nothing, and never instead of asking now and then:
+   * news get lost. Absent where there is nothing to listen to.
+   */
+  listen?(onNews: () => void): void;
+
+  /**
    * Called once at start: resolves with warnings worth a log line, throws
    * `StoreUnavailableError` or {@link StoreRejectedError}.
    */

@@ -109,3 +109,69 @@ Deno.test("on Workers no request waits for another's poll", async () => {
   clock.advance(2_500);
   assert.equal(ask(), true);
 });
+
+for (const hours of [-5, -1, 1, 5]) {
+  Deno.test(`a wall clock that is set by ${hours} hours hides no revocation`, async () => {
+    const clock = createTestClock();
+    const monotonic = createTestClock();
+    const store = createMemoryStore({ clock: createTestClock() });
+    let away = false;
+    const view = createRevocationView({
+      store: {
+        revocationsSince: (cursor) =>
+          away ? Promise.reject(new Error("away")) : store.revocationsSince(cursor),
+      },
+      clock,
+      monotonic,
+      pollIntervalMs: 2_000,
+      maxStalenessMs: 5_000,
+    });
+    await view.ensureFresh(() => {});
+    await store.revokeSession({ sid: "before", denyForMs: 60_000, mustExist: false });
+    clock.advance(hours * 3_600_000);
+    assert.ok(view.ageMs() > 5_000, `${view.ageMs()}`);
+    assert.equal(await view.ensureFresh(() => {}), true);
+    assert.equal(view.isRevoked(token("before")), true);
+    assert.ok(view.ageMs() < 1_000, "asked once, it is fresh again");
+    assert.equal(view.ensureFresh(() => {}), true);
+
+    await store.revokeSession({ sid: "after", denyForMs: 60_000, mustExist: false });
+    monotonic.advance(6_000);
+    assert.equal(await view.ensureFresh(() => {}), true);
+    assert.equal(view.isRevoked(token("after")), true, "the wall clock stood still");
+
+    clock.advance(-hours * 3_600_000);
+    assert.equal(await view.ensureFresh(() => {}), true);
+    for (const sid of ["before", "after"]) assert.equal(view.isRevoked(token(sid)), true, sid);
+
+    away = true;
+    clock.advance(hours * 3_600_000);
+    assert.equal(await view.ensureFresh(() => {}), false, "who can not ask does not know");
+  });
+}
+
+Deno.test("what has served its time goes, but not while the clock is being set", async () => {
+  const clock = createTestClock();
+  const monotonic = createTestClock();
+  const store = createMemoryStore({ clock: createTestClock() });
+  const view = createRevocationView({
+    store,
+    clock,
+    monotonic,
+    pollIntervalMs: 1_000,
+    maxStalenessMs: 5_000,
+  });
+  const pass = async (wallMs: number, monotonicMs: number) => {
+    clock.advance(wallMs);
+    monotonic.advance(monotonicMs);
+    await view.ensureFresh(() => {});
+  };
+  await pass(0, 0);
+  view.apply({ kind: "session", sid: "s", untilMs: clock() + 60_000 });
+  await pass(3_600_000, 6_000);
+  assert.equal(view.isRevoked(token("s")), true, "an hour in six seconds");
+  await pass(-3_600_000, 6_000);
+  assert.equal(view.isRevoked(token("s")), true);
+  for (let hour = 0; hour < 7; hour++) await pass(3_600_000, 3_600_000);
+  assert.equal(view.size(), 0);
+});

@@ -1,6 +1,6 @@
 /**
  * An Upstash-compatible REST endpoint over a real Redis: single commands,
- * `/pipeline`, `/multi-exec`, base64 responses, the errors of a wrong or
+ * `/pipeline`, `/multi-exec`, `/subscribe` as an event stream, base64 responses, the errors of a wrong or
  * read-only token – and switches that break it in the ways networks do.
  *
  *     deno task redis:rest     for people who host Redis themselves in development
@@ -34,6 +34,10 @@ export interface UpstashRest {
   requests(): number;
   /** Names of the commands so far, in order. */
   commands(): readonly string[];
+  /** Breaks off every event stream, and refuses new ones until it is called with `false`. */
+  cutStreams(refuse: boolean): void;
+  /** Event streams that are open. */
+  streams(): number;
   /** Header names that came in with the last request. */
   lastHeaders(): Headers;
   stop(): Promise<void>;
@@ -90,6 +94,11 @@ export function startUpstashRest(options: {
     if (given !== token && given !== readOnlyToken) {
       return Response.json({ error: "WRONGPASS invalid or missing auth token" }, { status: 401 });
     }
+    const { pathname } = new URL(request.url);
+    if (pathname.startsWith("/subscribe/")) {
+      await request.body?.cancel();
+      return subscribe(decodeURIComponent(pathname.slice("/subscribe/".length)));
+    }
     const body: unknown = await request.json();
     const active = faults.times > 0;
     if (active && (faults.drop || faults.cutAfterCommit || faults.status !== null)) faults.times--;
@@ -105,11 +114,43 @@ export function startUpstashRest(options: {
     if (redis.status !== "ready") {
       return Response.json({ error: "ERR the database is not reachable" }, { status: 502 });
     }
-    const result = await dispatch(new URL(request.url).pathname, body, given === token);
+    const result = await dispatch(pathname, body, given === token);
     if (active && faults.cutAfterCommit) throw new Error("cut after commit");
     const encode = request.headers.get("upstash-encoding") === "base64";
     const failed = typeof result === "object" && result !== null && "error" in result;
     return Response.json(encode ? encoded(result) : result, { status: failed ? 400 : 200 });
+  }
+
+  const open = new Set<() => void>();
+  let refusesStreams = false;
+
+  /** `SUBSCRIBE` answers with lines `data: message,<channel>,<payload>`. */
+  function subscribe(channel: string): Response {
+    if (refusesStreams) throw new Error("refused");
+    const encoder = new TextEncoder();
+    const subscriber = redis.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null });
+    subscriber.on("error", () => {});
+    let end = () => {};
+    const stream = new ReadableStream<Uint8Array>({
+      start(controller) {
+        const say = (kind: string, payload: unknown) =>
+          controller.enqueue(encoder.encode(`data: ${kind},${channel},${payload}\n\n`));
+        end = () => {
+          if (!open.delete(end)) return;
+          subscriber.disconnect();
+          try {
+            controller.error(new Error("cut"));
+          } catch {
+            // It has ended by itself.
+          }
+        };
+        open.add(end);
+        subscriber.on("message", (_channel, payload) => say("message", payload));
+        subscriber.subscribe(channel).then((count) => say("subscribe", count), end);
+      },
+      cancel: () => end(),
+    });
+    return new Response(stream, { headers: { "content-type": "text/event-stream" } });
   }
 
   async function dispatch(path: string, body: unknown, mayWrite: boolean): Promise<unknown> {
@@ -155,8 +196,14 @@ export function startUpstashRest(options: {
     requests: () => requests,
     commands: () => log,
     lastHeaders: () => lastHeaders,
+    cutStreams(refuse) {
+      refusesStreams = refuse;
+      for (const end of [...open]) end();
+    },
+    streams: () => open.size,
     async stop() {
       Object.assign(faults, NO_FAULTS);
+      rest.cutStreams(true);
       await server.shutdown();
       redis.disconnect();
     },

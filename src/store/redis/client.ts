@@ -31,6 +31,7 @@ export function createRedisClient(
   let lastFailure: Error | null = null;
   connection.on("error", (error: Error) => lastFailure = error);
   connection.on("ready", () => lastFailure = null);
+  const listeners: ReturnType<typeof connect>[] = [];
   const digestOf = createDigests();
 
   async function inTime<T>(work: Promise<T>): Promise<T> {
@@ -80,8 +81,22 @@ export function createRedisClient(
       }
     },
 
+    listen(channel, onNews) {
+      // A connection of its own: one that listens can ask nothing.
+      const listening = connect({ ...options, connectTimeoutMs: commandTimeoutMs });
+      listeners.push(listening);
+      listening.on("error", () => {});
+      listening.on("message", onNews);
+      // After each new connection, for what was said in between.
+      listening.on("ready", () => {
+        listening.subscribe(channel).then(onNews, () => {});
+      });
+      listening.connect().catch(() => {});
+    },
+
     close() {
       connection.disconnect();
+      for (const listening of listeners) listening.disconnect();
     },
   };
 }

@@ -18,6 +18,7 @@
  * | `wait:<key>` | string | `1`: the last failure makes wait | the wait | `settle_attempt` |
  * | `held:<key>` | sorted set | attempts under way by the time their place runs out (ms) | as the last place | `reserve_attempt`, `settle_attempt` |
  * | `settled:<attempt>` | string | `1`: how it ended was told | a minute | `settle_attempt` |
+ * | channel `feed` | – | the number of each new entry | – | as `feed` |
  * | `probe` | string | `ready` | a second | `probe` |
  *
  * @module

@@ -14,6 +14,11 @@ export interface ScriptRunner {
   run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown>;
   /** Sends one command, once; throws as {@link ScriptRunner.run}. */
   command(name: string, ...args: readonly string[]): Promise<unknown>;
+  /**
+   * Calls back when something was published on a channel, and whenever it may
+   * have missed something; until it is closed.
+   */
+  listen(channel: string, onNews: () => void): void;
   close(): void;
 }
 

@@ -258,6 +258,10 @@ export function createScriptStore({ runner, keys, clock, address }: {
       return await probeRedis(runner, keys, address);
     },
 
+    listen(onNews) {
+      if (!closed) runner.listen(keys.feed, onNews);
+    },
+
     close() {
       if (!closed) runner.close();
       closed = true;

@@ -10,6 +10,7 @@ import { type SessionStore, StoreRejectedError } from "../port.ts";
 import { isUnexpired } from "../rules.ts";
 import { createSqliteAttempts } from "./attempts.ts";
 import { createSqliteListing } from "./listing.ts";
+import { listenToFile } from "./news.ts";
 import { createSqliteRevocations } from "./revocations.ts";
 import { sessionOf, text } from "./row.ts";
 import { openDatabase } from "./schema.ts";
@@ -30,6 +31,7 @@ export function openSqliteStore(
   const listing = createSqliteListing(database, sessions, revocations);
   const attempts = createSqliteAttempts(database);
   const one = database.prepare("SELECT 1");
+  const stops: (() => void)[] = [];
 
   return {
     open: (session, limits) => write((nowMs) => sessions.open(session, limits, nowMs)),
@@ -72,7 +74,12 @@ export function openSqliteStore(
         return [];
       }),
 
+    listen(onNews) {
+      if (database.isOpen) stops.push(listenToFile(database, onNews));
+    },
+
     close() {
+      for (const stop of stops.splice(0)) stop();
       close();
       return Promise.resolve();
     },

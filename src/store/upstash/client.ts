@@ -8,6 +8,7 @@ import { Redis } from "@upstash/redis/cloudflare";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import { StoreRejectedError } from "../port.ts";
 import type { Script } from "../scripts/scripts.ts";
+import { listenToUpstash } from "./listen.ts";
 import { createDigests, passes, repeat } from "../scripts/repeat.ts";
 import type { ScriptRunner } from "../scripts/runner.ts";
 
@@ -24,6 +25,7 @@ export function createUpstashClient(
   },
 ): ScriptRunner {
   const redis = connect(url.trim(), token.trim(), commandTimeoutMs);
+  const ended = new AbortController();
   const digestOf = createDigests();
 
   async function attempt(script: Script, keys: string[], args: string[]): Promise<unknown> {
@@ -57,8 +59,16 @@ export function createUpstashClient(
       }
     },
 
-    // Nothing is kept open.
-    close() {},
+    listen(channel, onNews) {
+      listenToUpstash(
+        { url: url.trim(), token: token.trim(), channel, signal: ended.signal },
+        onNews,
+      );
+    },
+
+    close() {
+      ended.abort();
+    },
   };
 }
 

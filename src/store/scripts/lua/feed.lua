@@ -1,6 +1,7 @@
 -- Put behind session.lua, before scripts that revoke.
 --
--- announce(feed, head, feed_args, until_ms, entry)   appends one entry to the revocation feed.
+-- announce(feed, head, feed_args, until_ms, entry)   appends one entry to the revocation feed, and
+--   says so on the channel of the feed's name.
 --   feed        key of the feed
 --   head        key of the feed's head
 --   feed_args   { now, id, epoch, trim margin in ms, trim limit, head's lifetime in ms }
@@ -40,6 +41,10 @@ local function announce(feed, head, feed_args, until_ms, entry)
   keep_alive(feed, life)
   -- The head outlives the entries, so that a quiet time does not look like a flush.
   keep_alive(head, life + tonumber(feed_args[6]))
+
+  -- Whoever listens reads the feed at once. That this fails (an ACL may forbid it) is no harm:
+  -- everybody reads it now and then.
+  redis.pcall("PUBLISH", feed, whole(seq))
 end
 
 local function end_session(key, index, feed, head, feed_args, sid, record, deny_for, margin)
