@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { createAdmin } from "../../admin/app.ts";
 import { dashboard } from "../../admin/dashboard/dashboard.ts";
 import { createGuard, type Guard, readAdminTokens } from "../../admin/guard.ts";
@@ -58,17 +59,25 @@ export function listenAdmin(listen: AdminListen, parts: AdminParts): AdminListen
       );
       return { address, close: () => server.shutdown() };
     }
-    removeStale(listen.path);
-    const umask = Deno.umask(0o177);
-    try {
-      const server = Deno.serve(
-        { path: listen.path, onListen() {} },
-        (request) => admin.fetch(request, { remoteAddress: "unix", waitUntil }),
-      );
-      return { address, close: () => server.shutdown() };
-    } finally {
-      Deno.umask(umask);
-    }
+    const { path } = listen;
+    removeStale(path);
+    // Bound where nobody else can look, and moved to its place when its mode is right.
+    const folder = Deno.makeTempDirSync({ dir: dirname(path), prefix: ".postern-" });
+    const first = `${folder}/socket`;
+    const server = Deno.serve(
+      { path: first, onListen() {} },
+      (request) => admin.fetch(request, { remoteAddress: "unix", waitUntil }),
+    );
+    Deno.chmodSync(first, 0o600);
+    Deno.renameSync(first, path);
+    Deno.removeSync(folder);
+    return {
+      address,
+      async close() {
+        await server.shutdown();
+        removeStale(path);
+      },
+    };
   } catch (error) {
     if (!(error instanceof Deno.errors.AddrInUse)) throw error;
     throw new ConfigError([
