@@ -257,7 +257,8 @@ Deno.test("100 reloads under load: not one request fails, and nothing grows", as
     await Promise.all(workers);
     const asked = answers.values().reduce((sum, each) => sum + each, 0);
     assert.deepEqual([...answers.keys()].sort(), ["200 one", "200 two"]);
-    assert.ok(await fds() - before < 50, "open files stay as many");
+    // Idle connections of gateways that are gone end by themselves, after connection.keepAlive.
+    await until(async () => await fds() - before < 50, "as few open files as before", 30_000);
     report(`100 reloads under load: ${asked} requests, 0 failed`);
   });
 });

@@ -9,11 +9,13 @@ import type { Environment } from "../../base/environment.ts";
 import { ConfigError } from "../../config/problems.ts";
 
 /** Secrets that may stand in a file. */
-const SECRETS = [
+export const SECRETS = [
   "POSTERN_KEYS",
   "POSTERN_LEGACY_KEY",
   "POSTERN_ADMIN_TOKEN",
   "UPSTASH_REDIS_REST_TOKEN",
+  "REDIS_URL",
+  "REDIS_SENTINEL_PASSWORD",
 ] as const;
 
 /** Reads files and keeps their names. */

@@ -9,6 +9,7 @@ import type { GatewayConfig } from "../../../config/config.ts";
 import { startProblems } from "../../../gateway/start_problem.ts";
 import { networkReason } from "../../../outbound/network_reason.ts";
 import { StoreRejectedError } from "../../../store/port.ts";
+import { SECRETS } from "../environment.ts";
 import { readSources, type Sources } from "../load.ts";
 import { openStore } from "../open.ts";
 import { UnreachableError } from "./client.ts";
@@ -104,8 +105,7 @@ function keyFindings({ keys }: Sources): Finding[] {
 async function fileFindings({ env, config, files }: Sources): Promise<Finding[]> {
   const secret = new Set(
     [
-      ...["POSTERN_KEYS", "POSTERN_LEGACY_KEY", "POSTERN_ADMIN_TOKEN", "UPSTASH_REDIS_REST_TOKEN"]
-        .map((name) => env[`${name}_FILE`]),
+      ...SECRETS.map((name) => env[`${name}_FILE`]),
       config.store.kind === "sqlite" ? config.store.path : undefined,
       ...Array.from(config.upstreams.values(), ({ tls }) => tls?.keyPath),
     ].filter((path): path is string => typeof path === "string" && path !== ""),

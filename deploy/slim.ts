@@ -1,0 +1,43 @@
+/**
+ * Writes `deploy/production.json`: the libraries that production needs and nothing that tests need, at
+ * the versions of the root's `deno.json`.
+ *
+ *     deno run -A deploy/slim.ts && deno install --config deploy/production.json --frozen=false --entrypoint src/main.ts
+ *
+ * @module
+ */
+const ROOT = new URL("../", import.meta.url);
+
+/** The packages that the modules behind `src/main.ts` import, as they are written. */
+export async function productionConfig(): Promise<Record<string, unknown>> {
+  const root = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
+  const known: Record<string, string> = root.imports;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", "src/main.ts"],
+    cwd: ROOT,
+  }).output();
+  const used = new Set<string>();
+  for (
+    const { dependencies = [] } of JSON.parse(new TextDecoder().decode(stdout))
+      .modules
+  ) {
+    for (const { specifier } of dependencies as { specifier: string }[]) {
+      const [scope = "", name = ""] = specifier.split("/");
+      const bare = scope.startsWith("@") ? `${scope}/${name}` : scope;
+      if (Object.hasOwn(known, bare)) used.add(bare);
+    }
+  }
+  return {
+    nodeModulesDir: "none",
+    lock: { path: "./production.lock", frozen: true },
+    unstable: root.unstable,
+    imports: Object.fromEntries(
+      Object.entries(known).filter(([name]) => used.has(name)),
+    ),
+  };
+}
+
+if (import.meta.main) {
+  const text = JSON.stringify(await productionConfig(), null, 2);
+  await Deno.writeTextFile(new URL("deploy/production.json", ROOT), `${text}\n`);
+}
