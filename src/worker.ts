@@ -28,7 +28,7 @@ export default {
       return refuse(error);
     }
     return await gateway.fetch(request, {
-      remoteAddress: clientAddress(request),
+      remoteAddress: clientAddress(request, bindings.POSTERN_CLIENT_ADDRESS_HEADER),
       waitUntil,
     });
   },

@@ -42,7 +42,7 @@ export function createRefusalWords(parts: {
       event: "denied",
       code: problem.code,
       method,
-      path: target?.path.slice(0, 256) ?? "",
+      path: target?.path ?? "",
       ...(subject === null ? {} : { subject }),
     });
     return isSignInProblem(problem) && isNavigation(method, headers)

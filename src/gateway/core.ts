@@ -86,10 +86,14 @@ export function createCore(
   };
 }
 
+/** Longer paths are cut in the log. */
+const MAX_LOGGED_PATH = 256;
+
 /** What a client or a library wrote into an event is logged without any token in it. */
 function withoutTokens(event: AuditEvent, redact: (text: string) => string): AuditEvent {
   if ("path" in event) {
-    const path = redact(event.path);
+    // Cut afterwards: half a token is not known for one.
+    const path = redact(event.path).slice(0, MAX_LOGGED_PATH);
     return path === event.path ? event : { ...event, path };
   }
   if ("reason" in event && typeof event.reason === "string") {

@@ -110,10 +110,11 @@ export function connectionOptions(
 
 /**
  * The same name to every backend: CGI and its heirs make one character of all that
- * are neither letters nor digits (lighttpd), others of `-`, `_` and `.` (WSGI, PHP).
+ * are neither letters nor digits (lighttpd), others of `-`, `_` and `.` (WSGI, PHP),
+ * and some may take several of them for one.
  */
 export function foldHeaderName(name: string): string {
-  return name.toLowerCase().replace(/[^a-z0-9]/g, "-");
+  return name.toLowerCase().replace(/[^a-z0-9]+/g, "-");
 }
 
 /** Letters, digits and `-`: what nginx, Envoy and Apache take for a name without being told to. */

@@ -61,9 +61,10 @@ export function createRead(parts: {
       const read = readAuthority(told, scheme);
       if (typeof read === "string" && isKnownHost(read)) return read;
     }
-    return isKnownHost(asked) || !isLoopback(hostOf(asked)) || !isLoopback(client.peerAddress)
-      ? asked
-      : authority;
+    // Without `Host` (HTTP/1.0) the runtime makes an authority of its own address.
+    const isOfThisMachine = headers.get("host") !== null && isLoopback(hostOf(asked)) &&
+      isLoopback(client.peerAddress);
+    return isOfThisMachine && !isKnownHost(asked) ? authority : asked;
   }
 
   return function read(request, connection) {
@@ -126,6 +127,6 @@ function urlOf(request: Request): string | null {
 
 /** Of this very machine: nobody else can ask by such a name, from such an address. */
 export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "[::1]" || host === "::1" || host.startsWith("127.") ||
-    host.startsWith("::ffff:127.");
+  return host === "localhost" || host === "[::1]" || host === "::1" ||
+    /^(?:::ffff:)?127(?:\.\d{1,3}){3}$/.test(host);
 }

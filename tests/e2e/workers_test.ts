@@ -103,16 +103,17 @@ Deno.test("a Worker with a missing or broken setting answers 503 and names it in
   }
 });
 
-Deno.test("on Workers the client's address is what Cloudflare says", async () => {
+Deno.test("in a workerd of one's own the client's address is what the named header says, and no other", async () => {
   const backend = startBackend();
   const store = await workerdHarness.store();
   const gateway = await startWorkerGateway({
     config: settings(backend.url, store.config),
-    env: store.env,
+    env: { ...store.env, POSTERN_CLIENT_ADDRESS_HEADER: "X-Real-IP" },
   });
   try {
     await rawGet(gateway.port, "/public/x", [
-      "CF-Connecting-IP: 203.0.113.7",
+      "X-Real-IP: 203.0.113.7",
+      "CF-Connecting-IP: 6.6.6.6",
       "X-Forwarded-For: 198.51.100.1",
     ]);
     assert.equal(backend.seen.at(-1)?.headers.get("x-forwarded-for"), "203.0.113.7");

@@ -42,7 +42,7 @@ Deno.test("every spelling that a backend may fold into an identity header stays 
 Deno.test("folding is what CGI and its heirs do, and nothing that differs after it collides", () => {
   fc.assert(
     fc.property(fc.string({ maxLength: 20 }), fc.string({ maxLength: 20 }), (a, b) => {
-      const cgi = (name: string) => name.toUpperCase().replace(/[^A-Z0-9]/g, "_");
+      const cgi = (name: string) => name.toUpperCase().replace(/[^A-Z0-9]+/g, "_");
       if (foldHeaderName(a) === foldHeaderName(b)) assert.equal(cgi(a), cgi(b));
     }),
     { numRuns: 2_000, seed: 5 },

@@ -35,6 +35,11 @@ export interface Bindings {
   /** For `tokens.legacy`. */
   readonly POSTERN_LEGACY_KEY?: string;
   readonly POSTERN_PREFIX?: string;
+  /**
+   * For a workerd of one's own: which header something in front writes the client's
+   * address into. On Cloudflare it is `CF-Connecting-IP`, and needs no setting.
+   */
+  readonly POSTERN_CLIENT_ADDRESS_HEADER?: string;
   /** `"dev"` allows the demo; anything else is production. */
   readonly POSTERN_MODE?: string;
   /** Switches the admin API on, under `<paths.auth>/admin`; see `admin/guard.ts`. */

@@ -1,17 +1,26 @@
 /**
- * Who is at the other end of a request, as Cloudflare knows it.
+ * Who is at the other end of a request, as far as the platform says.
  *
  * @module
  */
+import ipaddr from "ipaddr.js";
+
+/** Nobody knows: no proxy is trusted, and all of them count as one address. */
+const UNKNOWN = "0.0.0.0";
 
 /**
- * The client's address. On Cloudflare the header is written by the platform, whatever
- * a client puts there, and each request carries `cf` with the data centre that it came
- * in at, which no client can send. Where that is missing (workerd on one's own machine)
- * the header is the client's word.
+ * The address of the client. Cloudflare writes `CF-Connecting-IP`, whatever a client
+ * puts there, and gives each request `cf` with the data centre that it came in at,
+ * which no client can send. A workerd of one's own has nobody who writes them: there
+ * only a header is believed that the operator names, and that something in front writes.
  */
-export function clientAddress(request: Request & { readonly cf?: unknown }): string {
+export function clientAddress(
+  request: Request & { readonly cf?: unknown },
+  header: string | undefined,
+): string {
   const { cf } = request;
   const isCloudflare = typeof cf === "object" && cf !== null && "colo" in cf;
-  return (isCloudflare ? request.headers.get("cf-connecting-ip") : null) ?? "0.0.0.0";
+  const name = header || (isCloudflare ? "cf-connecting-ip" : null);
+  const told = name === null ? null : request.headers.get(name);
+  return told !== null && ipaddr.isValid(told) ? told : UNKNOWN;
 }
