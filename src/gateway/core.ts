@@ -6,6 +6,7 @@
  */
 import { VERSION } from "../base/version.ts";
 import type { GatewayConfig } from "../config/config.ts";
+import { createReassert } from "../sessions/reassert.ts";
 import { createRevocationView } from "../sessions/revocation_view.ts";
 import type { RevocationView } from "../sessions/revocation_view.ts";
 import { type Activity, createActivity } from "../telemetry/activity.ts";
@@ -63,6 +64,7 @@ export function createCore(
     clock,
     ...revocation,
     isolatesRequests,
+    ...(isolatesRequests ? {} : { onForgotten: createReassert(timed, clock) }),
     onError: (error) =>
       events(
         { event: "store_unavailable", reason: String(error) },

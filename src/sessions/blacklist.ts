@@ -31,6 +31,8 @@ const DISTRUST_MS = 6 * 3_600_000;
 export interface Blacklist {
   isRevoked(token: Revocable): boolean;
   apply(revocation: Revocation): void;
+  /** Everything that is held. */
+  entries(): Revocation[];
   /** Drops what has served its time. */
   tidy(now: Moment): void;
   size(): number;
@@ -89,6 +91,12 @@ export function createBlacklist(): Blacklist {
           revocation satisfies never;
       }
     },
+
+    entries: () => [
+      ...Array.from(sessions, ([sid, untilMs]) => ({ kind: "session", sid, untilMs }) as const),
+      ...Array.from(tokens, ([jti, untilMs]) => ({ kind: "token", jti, untilMs }) as const),
+      ...Array.from(groups, ([group, mark]) => ({ kind: "group", group, ...mark }) as const),
+    ],
 
     /** Entries arrive roughly in the order in which they end: dropping from the front is enough. */
     tidy(now) {

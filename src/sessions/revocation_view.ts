@@ -10,6 +10,7 @@ import type { Clock, MonotonicClock } from "../base/clock.ts";
 import type { Revocation, SessionStore } from "../store/port.ts";
 import { createBlacklist } from "./blacklist.ts";
 import type { Revocable } from "./blacklist.ts";
+import type { Reassert } from "./reassert.ts";
 
 /** This instance's copy of the blacklist. */
 export interface RevocationView {
@@ -53,6 +54,11 @@ export function createRevocationView(options: {
    * polls for itself when the view is too old.
    */
   readonly isolatesRequests?: boolean;
+  /**
+   * Given what is known here after every poll in which the store did not know
+   * us any more: it may have forgotten some of that.
+   */
+  readonly onForgotten?: Reassert;
   /** Told of every poll that failed. */
   readonly onError?: (error: unknown) => void;
 }): RevocationView {
@@ -82,9 +88,11 @@ export function createRevocationView(options: {
     attemptedAt = beganAt;
     try {
       let place = cursor;
+      let forgotten = false;
       let more = true;
       while (more) {
         const page = await store.revocationsSince(place);
+        forgotten ||= page.reset;
         // After a flush or a restore (`page.reset`) what was known here is kept:
         // forgetting a revocation would let a token back in.
         apply(page.entries);
@@ -92,6 +100,7 @@ export function createRevocationView(options: {
         more = page.more;
       }
       cursor = place;
+      void options.onForgotten?.(forgotten ? blacklist.entries() : []);
       // Of two polls at once (Workers) the one that began later has seen more.
       if (ages.sinceMs(beganAt) <= ages.sinceMs(syncedAt)) syncedAt = beganAt;
       blacklist.tidy(beganAt);

@@ -52,6 +52,8 @@ export function createRefresh(
       return token === "expired" ? { kind: "expired" } : { kind: "invalid", failure: token };
     }
     const { sid, subject } = token;
+    // The store decides. But one that was restored from a snapshot may not know what we know.
+    if (view.isRevoked({ ...token, jti: "" })) return { kind: "revoked", sid };
     if (token.isLegacy) {
       const refused = await adopt(refreshToken, token, presenter);
       if (refused !== null) return refused;
