@@ -4,6 +4,7 @@
  * @module
  */
 import type { CookieJar, GatewayCookies } from "../browser/cookies.ts";
+import type { TokenSchemes } from "../http/authorization.ts";
 import type { HeaderReader } from "../http/headers.ts";
 
 /** The one credential of a request. */
@@ -17,26 +18,33 @@ export type Credential =
     readonly cookies: GatewayCookies;
   };
 
-/** RFC 6750 §2.1: scheme (case-insensitive, RFC 9110 §11.1), spaces, one b64token. */
-const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
+/** Reads the credential of a request. */
+export type ReadCredential = (headers: HeaderReader) => Credential;
 
 /**
- * Reads the credential. Never a query parameter; an `Authorization` of another
- * scheme is not ours and is left alone.
+ * Prepares {@link ReadCredential}. Never a query parameter; an `Authorization` of
+ * another scheme is not ours and is left alone.
  */
-export function readCredential(headers: HeaderReader, jar: CookieJar): Credential {
-  const cookies = jar.read(headers.get("cookie"));
-  const authorization = headers.get("authorization");
-  if (cookies.conflicting) return { kind: "refused", code: "ambiguous_credentials", cookies };
-  if (authorization === null || !/^bearer(?:[\s,]|$)/i.test(authorization)) {
-    return cookies.access === null
-      ? { kind: "none", cookies }
-      : { kind: "cookie", token: cookies.access, cookies };
-  }
-  const token = BEARER.exec(authorization)?.[1];
-  if (token === undefined) return { kind: "refused", code: "invalid_request", cookies };
-  if (cookies.access !== null && cookies.access !== token) {
-    return { kind: "refused", code: "ambiguous_credentials", cookies };
-  }
-  return { kind: "bearer", token, cookies };
+export function createReadCredential(
+  { jar, schemes }: { readonly jar: CookieJar; readonly schemes: TokenSchemes },
+): ReadCredential {
+  return function readCredential(headers) {
+    const cookies = jar.read(headers.get("cookie"));
+    if (cookies.conflicting) return { kind: "refused", code: "ambiguous_credentials", cookies };
+    const authorization = schemes.read(headers.get("authorization"));
+    switch (authorization.kind) {
+      case "malformed":
+        return { kind: "refused", code: "invalid_request", cookies };
+      case "other":
+        return cookies.access === null
+          ? { kind: "none", cookies }
+          : { kind: "cookie", token: cookies.access, cookies };
+      case "token": {
+        const { token } = authorization;
+        return cookies.access !== null && cookies.access !== token
+          ? { kind: "refused", code: "ambiguous_credentials", cookies }
+          : { kind: "bearer", token, cookies };
+      }
+    }
+  };
 }

@@ -4,13 +4,11 @@
  *
  * @module
  */
-import type { CookieJar } from "../browser/cookies.ts";
 import type { Asking } from "../http/inbound.ts";
 import type { Problem } from "../http/problem.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { CallerToken } from "../tokens/claims.ts";
-import { readCredential } from "./credential.ts";
-import type { Credential } from "./credential.ts";
+import type { Credential, ReadCredential } from "./credential.ts";
 import type { Caller, Identify, Refusal } from "./identify.ts";
 import type { AccessRule } from "./rule.ts";
 
@@ -34,11 +32,11 @@ const OPEN: Decision = { kind: "allowed", caller: null };
 
 /** Prepares {@link Decide}. */
 export function createDecide(parts: {
-  readonly jar: CookieJar;
+  readonly readCredential: ReadCredential;
   readonly identify: Identify;
   readonly sessions: Pick<Sessions, "status">;
 }): Decide {
-  const { jar, identify, sessions } = parts;
+  const { readCredential, identify, sessions } = parts;
 
   function authorised(
     named: Caller | Refusal,
@@ -68,7 +66,7 @@ export function createDecide(parts: {
 
   return function decide(asking, rule) {
     if (rule.open) return OPEN;
-    const credential = readCredential(asking.headers, jar);
+    const credential = readCredential(asking.headers);
     const naming = identify(asking, credential, rule);
     return naming instanceof Promise
       ? naming.then((named) => authorised(named, rule, credential))

@@ -5,8 +5,8 @@
  * @module
  */
 import type { GatewayCookies } from "../browser/cookies.ts";
-import { isSameOrigin } from "../browser/csrf.ts";
 import type { Csrf } from "../browser/csrf.ts";
+import type { OriginRule } from "../browser/origin_rule.ts";
 import type { HeaderReader } from "../http/headers.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
@@ -28,13 +28,14 @@ export type FindLeaving = (
 
 /** Prepares {@link FindLeaving}. */
 export function createFindLeaving(
-  { csrf, verifier }: {
+  { isTrustedOrigin, csrf, verifier }: {
+    readonly isTrustedOrigin: OriginRule;
     readonly csrf: Csrf;
     readonly verifier: Pick<TokenVerifier, "identify">;
   },
 ): FindLeaving {
-  return async function findLeaving({ headers, origin }, cookies, csrfToken) {
-    if (!isSameOrigin(headers, origin)) return { kind: "forged" };
+  return async function findLeaving(inbound, cookies, csrfToken) {
+    if (!isTrustedOrigin(inbound)) return { kind: "forged" };
     const token = await sessionOf(cookies, verifier);
     if (token === null) return { kind: "nobody" };
     return await csrf.check(token.sid, csrfToken, cookies.csrf)

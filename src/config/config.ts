@@ -7,6 +7,7 @@
 import type { AdminOptions, StopOptions } from "../admin/options.ts";
 import type { LimitsConfig } from "../http/limits.ts";
 import type { SimpleJwtVersion } from "../access/simplejwt_words.ts";
+import type { CorsOptions } from "../browser/cors.ts";
 import type { PagesConfig } from "../endpoints/pages/options.ts";
 import type { IdentityOptions } from "../identity/options.ts";
 import type { ThrottleOptions } from "../sign_in/options.ts";
@@ -49,6 +50,8 @@ export interface GatewayConfig {
   /** Whether the origin is https; decides cookie names and `Secure`. */
   readonly secure: boolean;
   readonly paths: { readonly auth: string; readonly token: string };
+  /** Of Postern's own paths; `null`: the own origin alone. */
+  readonly cors: CorsOptions | null;
   readonly pages: PagesConfig;
   readonly trustedProxies: readonly string[];
   readonly identity: IdentityOptions;

@@ -6,6 +6,8 @@
  */
 import { createToCookies } from "../access/cookie_session.ts";
 import type { ToCookies } from "../access/cookie_session.ts";
+import { createReadCredential } from "../access/credential.ts";
+import type { ReadCredential } from "../access/credential.ts";
 import { createDecide } from "../access/decide.ts";
 import type { Decide } from "../access/decide.ts";
 import { createIdentify } from "../access/identify.ts";
@@ -20,9 +22,15 @@ import { createAuthenticate } from "../access/standing.ts";
 import type { Authenticate } from "../access/standing.ts";
 import { createCookieJar } from "../browser/cookies.ts";
 import type { CookieJar } from "../browser/cookies.ts";
+import { createCors } from "../browser/cors.ts";
+import type { Cors } from "../browser/cors.ts";
+import { createOriginRule } from "../browser/origin_rule.ts";
+import type { OriginRule } from "../browser/origin_rule.ts";
 import { createCsrf } from "../browser/csrf.ts";
 import type { Csrf } from "../browser/csrf.ts";
 import type { GatewayConfig } from "../config/config.ts";
+import { createTokenSchemes } from "../http/authorization.ts";
+import type { TokenSchemes } from "../http/authorization.ts";
 import { createRecheck } from "../identity/recheck.ts";
 import type { Recheck } from "../identity/recheck.ts";
 import { createVerifyElsewhere } from "../identity/verify_elsewhere.ts";
@@ -50,6 +58,10 @@ export interface Access {
   readonly renew: Renew;
   readonly findLeaving: FindLeaving;
   readonly identify: Identify;
+  readonly ownCors: Cors | null;
+  readonly isTrustedOrigin: OriginRule;
+  readonly schemes: TokenSchemes;
+  readonly readCredential: ReadCredential;
   readonly decide: Decide;
   readonly words: RefusalWords;
 }
@@ -80,6 +92,10 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     ...createQuestions(config, ports.askFetch ?? fetch),
   });
   const jar = createCookieJar({ secure: config.secure });
+  const ownCors = config.cors === null ? null : createCors(config.cors);
+  const isTrustedOrigin = createOriginRule(ownCors);
+  const schemes = createTokenSchemes(tokens.headerTypes);
+  const readCredential = createReadCredential({ jar, schemes });
   const csrf = createCsrf(keys.hmacKeys);
   const toCookies = createToCookies({ jar, csrf, clock });
   const renew = createRenew({ sessions, toCookies });
@@ -99,9 +115,13 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     csrf,
     toCookies,
     renew,
-    findLeaving: createFindLeaving({ csrf, verifier }),
+    findLeaving: createFindLeaving({ isTrustedOrigin, csrf, verifier }),
     identify,
-    decide: createDecide({ jar, sessions, identify }),
+    ownCors,
+    isTrustedOrigin,
+    schemes,
+    readCredential,
+    decide: createDecide({ readCredential, sessions, identify }),
     words: createRefusalWords({
       loginPath: `${config.paths.auth}/login`,
       compat: config.compat,

@@ -5,6 +5,7 @@
  */
 import { failure } from "../access/failure.ts";
 import { createMatch } from "../access/match.ts";
+import { isPreflight } from "../browser/cors.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import type { ConnectionInfo } from "../http/around.ts";
 import { createClientResolver } from "../http/client_address.ts";
@@ -68,7 +69,14 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
   const read = createRead({
     scheme: config.secure ? "https" : "http",
     authority: new URL(config.origin).host,
-    clientOf: createClientResolver(config.trustedProxies),
+    clientOf: createClientResolver(config.trustedProxies, (peer) =>
+      core.events({
+        event: "forwarding_untrusted",
+        peer,
+        reason:
+          "it sends X-Forwarded-For or Forwarded and is not in trustedProxies: all who come " +
+          "through it count as one client; put its address there, if it is a proxy of yours",
+      }, { requestId: "-", clientAddress: peer })),
     checkLimits: createLimits(config.limits),
     originOf: createOriginOf([config.origin, ...config.origins]),
     isKnownHost,
@@ -98,7 +106,12 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
   const handle = createHandle({
     decide,
     words,
-    outgoingHeaders: createOutgoingHeaders({ origin: config.origin, jar, scanner }),
+    outgoingHeaders: createOutgoingHeaders({
+      origin: config.origin,
+      jar,
+      scanner,
+      schemes: access.schemes,
+    }),
     finish,
     noteAnswer: createNoteAnswer({ metrics: core.metrics, logsAccess: config.log.access }),
     hiddenBody: ports.hiddenBody ?? (() => null),
@@ -106,17 +119,22 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
   });
   const endpoints = createEndpoints({ core, access, config, ports });
 
+  /** One of Postern's own paths, which front ends on other origins may use if `cors` says so. */
+  async function answerOwn(inbound: Inbound, request: Request, connection: ConnectionInfo) {
+    const { method, headers } = inbound;
+    const { ownCors } = access;
+    if (ownCors !== null && isPreflight(method, headers)) return ownCors.preflight(headers);
+    const own = await endpoints.fetch(request, { ...connection, inbound });
+    return ownCors === null ? own : ownCors.apply(own, headers);
+  }
+
   async function answer(inbound: Inbound, request: Request, connection: ConnectionInfo) {
     const place = match(inbound);
     switch (place.kind) {
       case "route":
         return await handle(inbound, place.route, request);
       case "own":
-        return finish.own(
-          inbound,
-          null,
-          await endpoints.fetch(request, { ...connection, inbound }),
-        );
+        return finish.own(inbound, null, await answerOwn(inbound, request, connection));
       case "preflight":
         return place.cors.preflight(inbound.headers);
       case "refused":

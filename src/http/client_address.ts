@@ -5,6 +5,7 @@
  */
 import ipaddr from "ipaddr.js";
 import QuickLRU from "quick-lru";
+import { trimOws } from "../base/ows.ts";
 import type { HeaderReader } from "./headers.ts";
 
 /** What is known of the client of one request. */
@@ -22,8 +23,19 @@ export interface ClientInfo {
 /** Tells the client of a request. `remoteAddress` is the peer of the connection. */
 export type ClientResolver = (headers: HeaderReader, remoteAddress: string) => ClientInfo;
 
-/** Prepares the resolver with the CIDR list `trustedProxies`. */
-export function createClientResolver(trustedProxies: readonly string[]): ClientResolver {
+/** Networks in which proxies stand, and no clients of a public site. */
+const INNER = new Set(["private", "loopback", "linkLocal", "uniqueLocal", "carrierGradeNat"]);
+
+/**
+ * Prepares the resolver with the CIDR list `trustedProxies`. `onUntrusted` hears, once,
+ * of a peer inside one's own network that forwards for others and is not trusted: all
+ * of them would share its address, and be throttled together.
+ */
+export function createClientResolver(
+  trustedProxies: readonly string[],
+  onUntrusted: (peerAddress: string) => void = () => {},
+): ClientResolver {
+  let hasWarned = false;
   const blocks = trustedProxies.map((block) =>
     block.includes("/") ? ipaddr.parseCIDR(block) : wholeAddress(block)
   );
@@ -45,6 +57,10 @@ export function createClientResolver(trustedProxies: readonly string[]): ClientR
 
   return function clientOf(headers, remoteAddress) {
     if (blocks.length === 0 || !isTrusted(remoteAddress)) {
+      if (!hasWarned && isForwarded(headers) && isInner(remoteAddress)) {
+        hasWarned = true;
+        onUntrusted(remoteAddress);
+      }
       return {
         address: remoteAddress,
         peerAddress: remoteAddress,
@@ -57,7 +73,7 @@ export function createClientResolver(trustedProxies: readonly string[]): ClientR
     const told = headers.get("x-forwarded-for")?.split(",") ?? [];
     const hops = [remoteAddress];
     for (let index = told.length - 1; index >= 0; index--) {
-      const hop = hostOf(told[index]?.trim() ?? "");
+      const hop = hostOf(trimOws(told[index] ?? ""));
       if (!ipaddr.isValid(hop)) break;
       hops.unshift(hop);
       if (!isTrusted(hop)) break;
@@ -65,6 +81,14 @@ export function createClientResolver(trustedProxies: readonly string[]): ClientR
     const [address = remoteAddress] = hops;
     return { address, peerAddress: remoteAddress, hops, viaTrustedProxy: true };
   };
+}
+
+function isForwarded(headers: HeaderReader): boolean {
+  return headers.get("x-forwarded-for") !== null || headers.get("forwarded") !== null;
+}
+
+function isInner(address: string): boolean {
+  return ipaddr.isValid(address) && INNER.has(ipaddr.process(address).range());
 }
 
 function wholeAddress(address: string): [ipaddr.IPv4 | ipaddr.IPv6, number] {

@@ -6,6 +6,7 @@
  */
 import { trimOws } from "../base/ows.ts";
 import type { CookieJar } from "../browser/cookies.ts";
+import type { TokenSchemes } from "../http/authorization.ts";
 import { connectionOptions, VIA } from "../http/header_names.ts";
 import type { Inbound } from "../http/inbound.ts";
 import { isOurs } from "../tokens/claims.ts";
@@ -26,9 +27,6 @@ export type OutgoingHeaders = (
   token: CallerToken | null,
 ) => HeaderPairs | Promise<HeaderPairs>;
 
-/** A Bearer credential, alone or in a list that something joined. */
-const BEARER = /(?:^|[\s,])bearer(?:[\s,]|$)/i;
-
 /** Where browsers put a token that they can put nowhere else (RFC 6455 §11.3.4). */
 const PROTOCOLS = "sec-websocket-protocol";
 
@@ -37,8 +35,9 @@ export function createOutgoingHeaders(parts: {
   readonly origin: string;
   readonly jar: CookieJar;
   readonly scanner: TokenScanner;
+  readonly schemes: TokenSchemes;
 }): OutgoingHeaders {
-  const { origin, jar, scanner } = parts;
+  const { origin, jar, scanner, schemes } = parts;
   const ownProto = origin.slice(0, origin.indexOf(":"));
 
   /** What may be passed on of one header, or `null`. */
@@ -50,7 +49,7 @@ export function createOutgoingHeaders(parts: {
   ): string | null {
     if (name === "cookie") return otherCookies(value);
     // On a protected route Bearer is the caller's token; on an open one it may be the upstream's own.
-    if (token !== null && name === "authorization" && BEARER.test(value)) {
+    if (token !== null && name === "authorization" && schemes.mentionedIn(value)) {
       return forwardToken && !isOurs(token) ? value : null;
     }
     if (name === PROTOCOLS) return scanner.withoutOurs(value, ",");

@@ -61,6 +61,8 @@ export type AuditEvent =
     readonly durationMs: number;
     readonly subject?: string;
   }
+  /** A peer in our own network forwards for others and is not in `trustedProxies`; told once. */
+  | { readonly event: "forwarding_untrusted"; readonly peer: string; readonly reason: string }
   | { readonly event: "upstream_failed"; readonly upstream: string; readonly reason: string }
   | { readonly event: "identity_unavailable"; readonly reason: string }
   /** The keys of an issuer could not be fetched; tokens it signed go on by the keys that are known. */

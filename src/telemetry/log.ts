@@ -13,6 +13,7 @@ export type LogFormat = "text" | "json";
 const WARNINGS: ReadonlySet<AuditEvent["event"]> = new Set([
   "refresh_reused",
   "sign_in_throttled",
+  "forwarding_untrusted",
   "upstream_failed",
   "identity_unavailable",
   "issuer_keys_unavailable",

@@ -31,6 +31,8 @@ export interface TokenOptions {
   readonly clockToleranceSeconds: number;
   /** A further claim that holds the subject; `null`: `sub` alone. */
   readonly subjectClaim: string | null;
+  /** Schemes of `Authorization` beside `Bearer` that carry these tokens (SimpleJWT's `AUTH_HEADER_TYPES`). */
+  readonly headerTypes: readonly string[];
   /** Tokens from before Postern. */
   readonly legacy: LegacyConfig | null;
   /** The longest life of a token that others signed (`issuers/`); absent where none are taken. */

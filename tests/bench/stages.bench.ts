@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { readCredential } from "../../src/access/credential.ts";
+import { createReadCredential } from "../../src/access/credential.ts";
 import { systemClock } from "../../src/base/clock.ts";
+import { createTokenSchemes } from "../../src/http/authorization.ts";
 import { createCookieJar } from "../../src/browser/cookies.ts";
 import { createCsrf } from "../../src/browser/csrf.ts";
 import { readHeaders } from "../../src/http/headers.ts";
@@ -49,6 +50,7 @@ const headers = new Headers({
 });
 const read = readHeaders(headers);
 const jar = createCookieJar({ secure: false });
+const readCredential = createReadCredential({ jar, schemes: createTokenSchemes([]) });
 const table = compileRoutes([
   { path: "/auth/*", policyKey: "postern", value: 0 },
   { path: "/static/*", policyKey: "open", value: 1 },
@@ -95,7 +97,7 @@ Deno.bench("match a route", () => {
 Deno.bench("match a route with other readings", () => {
   table.match(odd);
 });
-Deno.bench("read the credential", () => void readCredential(read, jar));
+Deno.bench("read the credential", () => void readCredential(read));
 Deno.bench("verify a token seen before", () => void verifier.verify(access, "access"));
 Deno.bench("ask the revocation view", () => {
   view.ensureFresh(() => {});

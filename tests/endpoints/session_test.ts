@@ -16,7 +16,8 @@ function fragileStore(): { readonly store: SessionStore; isDown: boolean } {
   const state = { isDown: false };
   const store = new Proxy(createMemoryStore({ clock }), {
     get(target, name: keyof SessionStore) {
-      const operation = target[name];
+      const operation: unknown = target[name];
+      if (typeof operation !== "function") return operation;
       return (...args: never[]) => {
         if (state.isDown && name !== "close") throw new StoreUnavailableError("unplugged");
         return (operation as (...args: never[]) => unknown)(...args);

@@ -23,6 +23,9 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
     origins: file.origins.map((origin) => new URL(origin).origin),
     secure: url.protocol === "https:",
     paths: file.paths,
+    cors: file.cors === undefined
+      ? null
+      : { ...file.cors, maxAgeSeconds: durationMs(file.cors.maxAge) / 1000 },
     pages: {
       brand: {
         name: file.pages.name ?? url.host,
@@ -46,6 +49,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
       rotationGraceMs: durationMs(file.tokens.rotationGrace),
       clockToleranceSeconds: seconds(file.tokens.clockTolerance),
       subjectClaim: file.tokens.subjectClaim ?? null,
+      headerTypes: file.tokens.headerTypes,
       legacy: resolveLegacy(file.tokens.legacy),
       foreignTtlSeconds: longestForeignSeconds(file.issuers),
     },

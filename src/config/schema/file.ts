@@ -5,6 +5,7 @@
  * @module
  */
 import * as z from "zod";
+import { cors } from "./cors.ts";
 import { admin, stop } from "./admin.ts";
 import { demoIdentity, upstreamIdentity } from "./identity.ts";
 import { issuers } from "./issuers.ts";
@@ -15,6 +16,12 @@ import { memoryStore, redisStore, sqliteStore, upstashStore } from "./store.ts";
 import { legacy } from "./tokens.ts";
 import { upstream } from "./upstream.ts";
 import { claimName, duration, httpUrl, ownPath, size } from "./values.ts";
+
+/** Another scheme than those that carry something else. */
+const authorizationScheme = z.string().regex(
+  /^(?!(?:basic|digest|negotiate|dpop)$)[A-Za-z][A-Za-z0-9-]{0,31}$/i,
+  { error: 'must be the name of a scheme that carries nothing but our tokens, such as "JWT"' },
+);
 
 /** Deno's server answers a longer list with a bare 400 (128 lines). */
 const MAX_HEADERS = 120;
@@ -30,6 +37,9 @@ export const configSchema = z.strictObject({
     auth: ownPath.prefault("/auth"),
     token: ownPath.prefault("/api/token"),
   }).prefault({}),
+  cors: cors.exactOptional().describe(
+    "Front ends on other origins that may use Postern's own paths: tokens, session, refresh.",
+  ),
   pages,
   trustedProxies: z.array(
     z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
@@ -51,6 +61,9 @@ export const configSchema = z.strictObject({
     rotationGrace: duration("10s", { min: "0s", max: "5m" }),
     clockTolerance: duration("5s", { min: "0s", max: "5m" }),
     subjectClaim: claimName.exactOptional(),
+    headerTypes: z.array(authorizationScheme).prefault([]).describe(
+      'Schemes of Authorization beside Bearer, such as "JWT": SimpleJWT\'s AUTH_HEADER_TYPES.',
+    ),
     legacy: legacy.exactOptional(),
   }).prefault({}),
   compat: z.enum(["simplejwt", "5.2", "5.3", "5.4", "5.5"]).exactOptional().describe(

@@ -6,7 +6,8 @@
 import * as z from "zod";
 import { patternProblem } from "../../policy/pattern.ts";
 import { headerRuleProblem, isHeaderValue, passedHeaderProblem } from "../header_rules.ts";
-import { claimName, duration, exactOrigin, scopeToken, size } from "./values.ts";
+import { cors } from "./cors.ts";
+import { claimName, scopeToken, size } from "./values.ts";
 
 const rulesFor = (direction: "request" | "response") => {
   const name = z.string().superRefine((text, context) => {
@@ -27,21 +28,6 @@ const passedHeader = z.string().superRefine((text, context) => {
 
 const rewritePath = z.string().regex(/^(\/[A-Za-z0-9\-_~!$&'()+,=:@]+)+$/, {
   error: 'must be a path without a trailing slash, such as "/api"',
-});
-
-const corsToken = z.string().regex(/^[!#$%&'+.^_`|~0-9A-Za-z-]+$/, {
-  error: 'must be a name; "*" is not allowed',
-});
-
-const cors = z.strictObject({
-  origins: z.array(exactOrigin).min(1),
-  credentials: z.boolean().prefault(false)
-    .describe("Whether cookies may ride along; also lets these origins pass the CSRF origin rule."),
-  methods: z.array(corsToken).min(1)
-    .prefault(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
-  headers: z.array(corsToken).prefault(["Authorization", "Content-Type", "X-CSRF-Token"]),
-  expose: z.array(corsToken).prefault([]),
-  maxAge: duration("10m", { min: "0s", max: "1d" }),
 });
 
 const claimRequirement = z.union([

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { readCredential } from "../../access/credential.ts";
 import { failure } from "../../access/failure.ts";
 import type { Caller } from "../../access/identify.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
@@ -197,7 +196,7 @@ async function callerOf({ c, parts: { access } }: Callback): Promise<Caller | nu
   const { inbound } = c.env;
   const named = await access.identify(
     inbound,
-    readCredential(inbound.headers, access.jar),
+    access.readCredential(inbound.headers),
     OWN_RULE,
   );
   return "problem" in named ? null : named;

@@ -5,6 +5,7 @@
  */
 import type { Context } from "hono";
 import type { ToCookies } from "../../access/cookie_session.ts";
+import type { ReadCredential } from "../../access/credential.ts";
 import type { Identify } from "../../access/identify.ts";
 import type { CookieJar } from "../../browser/cookies.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
@@ -33,6 +34,7 @@ export interface OidcEndpointParts {
   readonly memory: SignOutMemory;
   readonly access: {
     readonly jar: CookieJar;
+    readonly readCredential: ReadCredential;
     readonly identify: Identify;
     readonly sessions: Sessions;
     readonly toCookies: ToCookies;

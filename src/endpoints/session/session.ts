@@ -7,10 +7,8 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import type { CookieSession } from "../../access/cookie_session.ts";
-import { readCredential } from "../../access/credential.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import type { GatewayCookies } from "../../browser/cookies.ts";
-import { isSameOrigin } from "../../browser/csrf.ts";
 import { allowOnly, fail, refuse } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { Problem } from "../../http/problem.ts";
@@ -25,9 +23,6 @@ export const FORGET_PAGES = '"cache"';
 
 const NOWHERE = { url: null, setCookies: [] };
 
-/** What our own endpoints ask of a caller. */
-const OWN_RULE = { transparent: false, cors: null };
-
 /** *Session JSON* of the wire contract. */
 interface SessionJson {
   readonly subject: string;
@@ -41,7 +36,8 @@ interface SessionJson {
 /** The endpoints under `/auth` that browsers use. */
 export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   const { jar, csrf, attemptSignIn, sessions, verifier, identify, renew } = parts;
-  const { findLeaving, leave } = parts;
+  const { findLeaving, leave, isTrustedOrigin } = parts;
+  const ownRule = { transparent: false, cors: parts.ownCors };
   const app = new Hono<GatewayEnv>();
 
   function withCookies(response: Response, setCookies: readonly string[]): Response {
@@ -78,7 +74,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     c: GatewayContext,
   ): Promise<{ token: VerifiedToken } | { problem: Problem }> {
     const { inbound } = c.env;
-    const named = await identify(inbound, readCredential(inbound.headers, jar), OWN_RULE);
+    const named = await identify(inbound, parts.readCredential(inbound.headers), ownRule);
     if ("problem" in named) return named;
     // Behind a token that others signed there is no session to show or to end.
     const { token } = named;
@@ -91,7 +87,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     cookies: GatewayCookies,
   ): Promise<boolean> {
     const { headers } = c.req.raw;
-    return isSameOrigin(headers, c.env.inbound.origin) &&
+    return isTrustedOrigin(c.env.inbound) &&
       await csrf.check(sid, headers.get("x-csrf-token"), cookies.csrf);
   }
 
@@ -106,7 +102,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   app.post("/refresh", async (c) => {
     const around = c.get("around");
     const { headers } = c.req.raw;
-    if (!isSameOrigin(headers, c.env.inbound.origin)) return refuse(c, { code: "csrf_failed" });
+    if (!isTrustedOrigin(c.env.inbound)) return refuse(c, { code: "csrf_failed" });
     const cookies = jar.read(headers.get("cookie"));
     if (cookies.conflicting) return refuse(c, { code: "ambiguous_credentials" });
     if (cookies.refresh === null) return refuse(c, { code: "refresh_missing" });
@@ -129,7 +125,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     { token: VerifiedToken | null; cookies: boolean } | { problem: Problem }
   > {
     const { headers } = c.req.raw;
-    const credential = readCredential(headers, jar);
+    const credential = parts.readCredential(headers);
     if (credential.kind === "refused") return { problem: { code: credential.code } };
     if (credential.kind === "bearer") {
       const token = await verifier.identify(credential.token, "access");

@@ -7,6 +7,7 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import type { CookieSession, ToCookies } from "../../access/cookie_session.ts";
+import type { ReadCredential } from "../../access/credential.ts";
 import type { Identify } from "../../access/identify.ts";
 import { sessionOf } from "../../access/leaving.ts";
 import type { FindLeaving } from "../../access/leaving.ts";
@@ -16,7 +17,8 @@ import type { Authenticate } from "../../access/standing.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import { CookieTooLargeError } from "../../browser/cookies.ts";
 import type { CookieJar } from "../../browser/cookies.ts";
-import { isSameOrigin } from "../../browser/csrf.ts";
+import type { Cors } from "../../browser/cors.ts";
+import type { OriginRule } from "../../browser/origin_rule.ts";
 import type { Csrf } from "../../browser/csrf.ts";
 import { readFields } from "../../http/body.ts";
 import type { Fields } from "../../http/body.ts";
@@ -40,7 +42,11 @@ export interface BrowserParts {
   readonly authenticate: Authenticate;
   readonly identify: Identify;
   readonly renew: Renew;
+  readonly readCredential: ReadCredential;
   readonly findLeaving: FindLeaving;
+  readonly isTrustedOrigin: OriginRule;
+  /** Of Postern's own paths. */
+  readonly ownCors: Cors | null;
   /** Goes on with a sign-out at the provider; `null` where there are none. */
   readonly leave: Leave | null;
 }
@@ -66,7 +72,8 @@ const credentialsSchema = z.object({
 
 /** Prepares the attempt: origin rule, body, throttle, identity source, session, audit event. */
 export function createSignInAttempt(
-  { jar, signIn, sessions, verifier, toCookies }: {
+  { jar, signIn, sessions, verifier, toCookies, isTrustedOrigin }: {
+    readonly isTrustedOrigin: OriginRule;
     readonly origin: string;
     readonly jar: CookieJar;
     readonly signIn: SignIn;
@@ -98,7 +105,7 @@ export function createSignInAttempt(
     let fields: Fields = {};
     const failed = (problem: Problem): SignInAttempt => ({ kind: "failed", problem, fields });
     // No session yet, so no CSRF token: the origin rule alone (login CSRF).
-    if (!isSameOrigin(c.req.raw.headers, c.env.inbound.origin)) {
+    if (!isTrustedOrigin(c.env.inbound)) {
       return failed(denied(c, { code: "csrf_failed" }));
     }
     const body = await readFields(c.req.raw);
