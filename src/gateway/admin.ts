@@ -75,7 +75,16 @@ export function createAdminParts(
         next: page.more ? page.cursor : null,
       };
     },
-    upstreams: () => [],
+    upstreams: () =>
+      Array.from(current().inside.upstreams, ([name, upstream]) => ({
+        name,
+        targets: upstream.targets().map(({ origin, healthy, restsForMs, underWay }) => ({
+          origin,
+          healthy,
+          restsForSeconds: restsForMs === null ? null : Math.ceil(restsForMs / 1000),
+          inFlight: underWay,
+        })),
+      })),
     issuers: () => issuersOf(current()),
     keys: () => {
       const { keys, keyUsage } = current().inside.core;
@@ -106,7 +115,8 @@ function entryOf(entry: Revocation): RevocationEntry {
   }
 }
 
-function issuersOf({ inside: { config } }: Gateway): IssuerState[] {
+function issuersOf({ inside: { config, failingProviders } }: Gateway): IssuerState[] {
+  const failing = new Set(failingProviders());
   const { identity, providers } = config;
   const nothing = { keysAgeSeconds: null, problem: null };
   const source: IssuerState[] = identity.kind === "none" ? [] : [
@@ -120,6 +130,13 @@ function issuersOf({ inside: { config } }: Gateway): IssuerState[] {
       name,
       kind: "provider",
       url: oidc.issuer,
+      keysAgeSeconds: null,
+      problem: failing.has(name) ? "failed when it was last asked" : null,
+    })),
+    ...config.issuers.map(({ name, issuer }): IssuerState => ({
+      name,
+      kind: "issuer",
+      url: issuer,
       ...nothing,
     })),
   ];

@@ -23,6 +23,7 @@ import { createPasswordSignIn } from "../sign_in/password.ts";
 import { createThrottle } from "../sign_in/throttle.ts";
 import type { Access } from "./access.ts";
 import type { Core } from "./core.ts";
+import { timedSource } from "./timed_sources.ts";
 import type { GatewayPorts } from "./ports.ts";
 import { oidcEndpointParts, pageProviders } from "./oidc_endpoints.ts";
 
@@ -42,7 +43,7 @@ export function createEndpoints(parts: {
     throttle: createThrottle({ store, options: config.throttle, counterKey }),
     devices: createDeviceCookies(keys.hmacKeys),
     sessions,
-    identity: ports.identity,
+    identity: timedSource(ports.identity, "password", parts.core.metrics),
     otherSources: Array.from(config.providers.keys()),
   });
   const providers = oidcEndpointParts(parts.core, access, config);

@@ -29,12 +29,16 @@ import { createEndpoints } from "./endpoints.ts";
 import type { GatewayPorts } from "./ports.ts";
 import { compileTable, isAnyHostPath } from "./table.ts";
 import { openUpstreams } from "./upstreams.ts";
+import type { OpenUpstreams } from "./upstreams.ts";
 
 /** What the admin listener asks of a gateway. */
 export interface GatewayInside {
   readonly core: Core;
   readonly config: GatewayConfig;
   readonly sessions: Sessions;
+  readonly upstreams: OpenUpstreams["byName"];
+  /** Names of providers that failed when they were last asked. */
+  failingProviders(): readonly string[];
 }
 
 /** A gateway for one configuration. */
@@ -156,7 +160,15 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
         return finish.own(inbound, null, failure(error, inbound.around));
       }
     },
-    inside: { core, config, sessions: access.sessions },
+    inside: {
+      core,
+      config,
+      sessions: access.sessions,
+      upstreams: upstreams.byName,
+      failingProviders: () =>
+        Array.from(access.providers.byName)
+          .filter(([, { oidc }]) => oidc.isFailing()).map(([name]) => name),
+    },
     close() {
       upstreams.close();
       ports.background?.close();

@@ -12,6 +12,7 @@ import { createProviderRecheck } from "../sign_in/recheck.ts";
 import type { GrantSeal } from "../sign_in/recheck.ts";
 import type { Core } from "./core.ts";
 import type { GatewayPorts } from "./ports.ts";
+import { timedProvider } from "./timed_sources.ts";
 
 /** Providers, as far as sessions know of them. */
 export interface Providers {
@@ -23,14 +24,14 @@ export interface Providers {
 
 /** Prepares the providers of a configuration. */
 export function createProviders(
-  { keys, clock, events }: Pick<Core, "keys" | "clock" | "events">,
+  { keys, clock, events, metrics }: Pick<Core, "keys" | "clock" | "events" | "metrics">,
   { providers }: GatewayConfig,
   ports: GatewayPorts,
 ): Providers {
   const fetch = ports.askFetch ?? globalThis.fetch;
   const byName = new Map(
     Array.from(providers, ([name, each]): [string, SignInProvider] => [name, {
-      oidc: createOidcProvider(each.oidc, { fetch, keys, clock }),
+      oidc: timedProvider(createOidcProvider(each.oidc, { fetch, keys, clock }), metrics),
       issuer: each.oidc.issuer,
       admit: createAdmit(each.admission),
       rechecks: each.rechecks,

@@ -13,6 +13,7 @@ import type { Forward } from "./forward.ts";
 import { startHealthChecks } from "./health.ts";
 import type { UpstreamOptions } from "./options.ts";
 import { createPool } from "./pool.ts";
+import type { TargetState } from "./pool.ts";
 import { Sweep, sweepPeriodMs } from "./sweep.ts";
 import type { Transports } from "./transport.ts";
 
@@ -20,6 +21,8 @@ import type { Transports } from "./transport.ts";
 export interface Upstream {
   readonly forward: Forward;
   readonly connect: Connect;
+  /** How its targets are at the moment. */
+  targets(): readonly (TargetState & { readonly origin: string })[];
   /** Ends health checks; requests under way, and those that still come, go on. */
   close(): void;
 }
@@ -53,6 +56,8 @@ export function openUpstream(
   return {
     forward: createForward(ask),
     connect: createConnect(ask, transports.acceptWebSocket),
+    targets: () =>
+      pool.states().map((state, index) => ({ ...state, origin: targets[index] ?? "" })),
     close: endHealthChecks,
   };
 }

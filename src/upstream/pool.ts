@@ -54,6 +54,17 @@ export interface Pool {
   report(index: number, isHealthy: boolean): void;
   /** Requests under way. */
   readonly underWay: number;
+  /** How each target is, in the order of the configuration. */
+  states(): readonly TargetState[];
+}
+
+/** How a target is at the moment. */
+export interface TargetState {
+  /** Whether it is given requests. */
+  readonly healthy: boolean;
+  /** Until it is tried again; `null`: it does not rest, or only a health check can wake it. */
+  readonly restsForMs: number | null;
+  readonly underWay: number;
 }
 
 /** What a pool must know. */
@@ -230,6 +241,16 @@ export function createPool(
       }
       target.isHealthy = isHealthy;
     },
+    states: () =>
+      targets.map(({ isHealthy, restsUntilMs, outstanding }) => {
+        const restsForMs = restsUntilMs - nowMs();
+        const rests = restsUntilMs !== 0;
+        return {
+          healthy: isHealthy && !rests,
+          restsForMs: isHealthy && rests ? Math.max(0, restsForMs) : null,
+          underWay: outstanding,
+        };
+      }),
   };
 
   function soonestReturnMs(): number {

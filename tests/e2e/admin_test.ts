@@ -139,6 +139,10 @@ Deno.test("metrics of a gateway under traffic pass promtool, and say what happen
       value('postern_store_command_duration_seconds_count{command="open",result="ok"}') > 0,
     );
     assert.equal(value('postern_denied_total{code="token_invalid"}'), 1);
+    assert.equal(value('postern_sign_ins_total{source="password",result="accepted"}'), 1);
+    assert.equal(value('postern_sign_in_duration_seconds_count{source="password"}'), 1);
+    assert.match(text, /^postern_upstream_target_healthy\{upstream="app",target="[^"]+"\} 1$/m);
+    assert.equal(value('postern_requests_in_flight{upstream="app"}'), 0);
     assert.ok(value("postern_revocation_view_age_seconds") < 60);
     assert.match(text, /^postern_build_info\{version="\d+\.\d+\.\d+",runtime="deno \d/m);
     assert.match(text, /^postern_config_info\{hash="[0-9a-f]{64}"\} 1$/m);

@@ -219,6 +219,52 @@ Deno.test("a token is inspected from standard input, and its signature is not re
   });
 });
 
+Deno.test("explain says which route a request takes, what is asked of it, and what would be sent", async () => {
+  await withStage(async ({ cli, config, folder }) => {
+    const path = `${folder}/explained.json`;
+    await Deno.writeTextFile(
+      path,
+      JSON.stringify({
+        ...config,
+        routes: [
+          { path: "/public/*", upstream: "app", auth: "none" },
+          { path: "/admin/*", upstream: "app", require: { scope: ["admin"] } },
+          { path: "/*", upstream: "app" },
+        ],
+      }),
+    );
+    const env = { POSTERN_CONFIG: path };
+    const explain = async (
+      ...args: string[]
+    ) => (await cli(["--json", "explain", ...args], { env }));
+    const open = await explain("GET", "/public/a?b=c");
+    assert.equal(open.code, 0, open.err);
+    assert.equal(open.json.route.index, 0);
+    assert.equal(open.json.sent.path, "/public/a?b=c");
+    const anonymous = await explain("GET", "/x");
+    assert.equal(anonymous.code, 1);
+    assert.deepEqual(
+      [anonymous.json.status, anonymous.json.code, anonymous.json.route.index],
+      [401, "token_missing", 2],
+    );
+    const reader = await explain("GET", "/admin/x", "--as", "ada", "--scope", "read");
+    assert.deepEqual([reader.json.status, reader.json.code], [403, "insufficient_scope"]);
+    const admin = await explain("POST", "/admin/x", "--as", "ada", "--scope", "read admin");
+    const headers = Object.fromEntries(
+      admin.json.sent.headers.map(([name, value]: [string, string]) => [name.toLowerCase(), value]),
+    );
+    assert.equal(headers["x-auth-subject"], "ada");
+    assert.equal(headers["x-auth-scope"], "read admin");
+    assert.ok(!("authorization" in headers), "no credential reaches an upstream");
+    const forged = await explain("GET", "/public/a", "-H", "X-Auth-Subject: root");
+    assert.ok(!JSON.stringify(forged.json.sent).includes("root"));
+    const odd = await explain("GET", "/public/%2e%2e/admin/x");
+    assert.equal(odd.json.passed, false);
+    const table = await cli(["explain", "GET", "/x", "--as", "ada"], { env });
+    assert.match(table.out, /passed on to upstream "app"\n +routes\[2\]: /);
+  });
+});
+
 Deno.test("the doctor finds what is wrong, and nothing where nothing is", async () => {
   await withStage(async ({ cli, config, folder, gateway }) => {
     const healthy = await cli(["doctor", "--json"]);

@@ -60,6 +60,15 @@ export async function serve(mode: Mode): Promise<number> {
     metrics: core.metrics,
   });
   core.metrics.watch({
+    targets: () =>
+      reloader.current().gateway.inside.upstreams.entries().flatMap(([upstream, each]) =>
+        each.targets().map(({ origin, healthy, underWay }) => ({
+          upstream,
+          target: origin,
+          healthy,
+          inFlight: underWay,
+        }))
+      ),
     configuration: () => ({ hash: reloader.current().hash, sinceMs: reloader.sinceMs() }),
   });
 

@@ -14,6 +14,7 @@ import { configCommands } from "./config.ts";
 import { createContext } from "./context.ts";
 import type { Acting } from "./context.ts";
 import { doctorCommand } from "./doctor.ts";
+import { explainCommand } from "./explain.ts";
 import { keyCommands } from "./keys.ts";
 import { EXIT } from "./output.ts";
 import { sessionCommands } from "./sessions.ts";
@@ -54,6 +55,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   keyCommands(program, acting);
   configCommands(program, acting);
   tokenCommands(program, acting);
+  explainCommand(program, acting);
   doctorCommand(program, acting);
 
   try {
