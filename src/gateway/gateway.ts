@@ -19,7 +19,6 @@ import { createNoteAnswer } from "../proxy/access_log.ts";
 import { createFinish } from "../proxy/answer.ts";
 import { createHandle } from "../proxy/handle.ts";
 import { createOutgoingHeaders } from "../proxy/prepare.ts";
-import { tethered } from "../proxy/tethered.ts";
 import { createLifelines } from "../sessions/lifeline.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { createTokenScanner } from "../tokens/scan.ts";
@@ -105,7 +104,6 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
   const finish = createFinish({
     attachLifeline,
     withOwnHeaders: createOwnHeaders(config),
-    tie: ports.tie ?? tethered,
   });
   const handle = createHandle({
     decide,

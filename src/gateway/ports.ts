@@ -7,7 +7,6 @@ import type { Background } from "../base/background.ts";
 import type { Clock } from "../base/clock.ts";
 import type { IdentitySource } from "../identity/port.ts";
 import type { HiddenBody } from "../http/request_body.ts";
-import type { Tie } from "../proxy/tethered.ts";
 import type { SessionStore } from "../store/port.ts";
 import type { EventSink } from "../telemetry/events.ts";
 import type { Meter } from "../telemetry/meter.ts";
@@ -42,8 +41,6 @@ export interface GatewayPorts {
   readonly transports: Transports;
   /** The runtime's way to bodies that `Request` hides; absent where there is none. */
   readonly hiddenBody?: HiddenBody;
-  /** How an answer's body is tied to its session; absent: chunk by chunk. */
-  readonly tie?: Tie;
   /** Absent where nothing runs outside a request (Workers): no active health checks then. */
   readonly background?: Background & { close(): void };
 }

@@ -12,8 +12,7 @@ import type { AttachLifeline } from "../sessions/lifeline.ts";
 import type { Answer } from "../upstream/transport.ts";
 import { isCdnVariant, privateCacheControl, withVary } from "./cache_safety.ts";
 import type { PreparedRoute } from "./route.ts";
-import { isEventStream } from "./tethered.ts";
-import type { Tie } from "./tethered.ts";
+import { isEventStream, tethered } from "./tethered.ts";
 
 /** Finishes answers. */
 export interface Finish {
@@ -47,9 +46,8 @@ const VARY = ["Cookie", "Authorization"];
 export function createFinish(parts: {
   readonly attachLifeline: AttachLifeline;
   readonly withOwnHeaders: WithOwnHeaders;
-  readonly tie: Tie;
 }): Finish {
-  const { attachLifeline, withOwnHeaders, tie } = parts;
+  const { attachLifeline, withOwnHeaders } = parts;
 
   function tied(
     body: ReadableStream<Uint8Array>,
@@ -57,7 +55,7 @@ export function createFinish(parts: {
     { token }: Caller,
     { around }: Pick<Asking, "around">,
   ): ReadableStream<Uint8Array> {
-    return tie(body, isEndless ? "close" : "break", (end) => {
+    return tethered(body, isEndless ? "close" : "break", (end) => {
       let release = () => clearTimeout(timer);
       const timer = setTimeout(() => {
         release = attachLifeline(token, around.waitUntil, end);

@@ -16,21 +16,19 @@ export function isEventStream(contentType: string): boolean {
 /** How a stream ends before its time: as if it were whole, or broken off. */
 export type Ending = "close" | "break";
 
-/**
- * Ties a body to something: `attach` is called once and gets a function that ends
- * the stream for both sides; what it returns is called when it ended by itself.
- */
-export type Tie = (
-  body: ReadableStream<Uint8Array>,
-  ending: Ending,
-  attach: (end: () => void) => () => void,
-) => ReadableStream<Uint8Array>;
-
 /** Without a stack: it is no fault, and the runtime writes it to its log. */
 const ENDED = Object.assign(new Error("The session behind this answer has ended."), { stack: "" });
 
-/** Passes a stream on chunk by chunk, tied. */
-export const tethered: Tie = (body, ending, attach) => {
+/**
+ * Passes a stream on chunk by chunk, tied to something: `attach` is called once and
+ * gets a function that ends the stream for both sides; what it returns is called when
+ * it ended by itself.
+ */
+export function tethered(
+  body: ReadableStream<Uint8Array>,
+  ending: Ending,
+  attach: (end: () => void) => () => void,
+): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   let release = () => {};
   return new ReadableStream<Uint8Array>({
@@ -63,4 +61,4 @@ export const tethered: Tie = (body, ending, attach) => {
       await reader.cancel(reason);
     },
   }, { highWaterMark: 0 });
-};
+}

@@ -18,7 +18,6 @@ import { createFinish } from "../../src/proxy/answer.ts";
 import { forwardingHeaders } from "../../src/proxy/forwarding.ts";
 import { createRequestHeaderFilter } from "../../src/proxy/request_filter.ts";
 import type { PreparedRoute } from "../../src/proxy/route.ts";
-import { tethered } from "../../src/proxy/tethered.ts";
 import { createWayBack } from "../../src/proxy/way_back.ts";
 import { createRevocationView } from "../../src/sessions/revocation_view.ts";
 import { createMemoryStore } from "../../src/store/memory/store.ts";
@@ -113,7 +112,6 @@ Deno.bench("make the forwarding headers", () => {
 const finish = createFinish({
   attachLifeline: () => () => {},
   withOwnHeaders: (response) => response,
-  tie: tethered,
 });
 const route = {
   responseHeaders: null,

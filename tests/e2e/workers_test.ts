@@ -126,7 +126,12 @@ Deno.test("in a workerd of one's own the client's address is what the named head
 
 Deno.test("a compressed answer crosses workerd with a true label", async () => {
   const plain = "hello ".repeat(200);
-  const server = createServer((_request, response) => {
+  const server = createServer((request, response) => {
+    if (request.method === "POST") {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ user: { id: 1 }, id: "u-1" }));
+      return;
+    }
     const body = gzipSync(plain);
     response.writeHead(200, {
       "content-type": "text/plain",
@@ -149,6 +154,17 @@ Deno.test("a compressed answer crosses workerd with a true label", async () => {
       args: ["-s", "-H", "Accept-Encoding: gzip", `${gateway.url}/public/x`],
     }).output();
     assert.deepEqual(curl.stdout, new Uint8Array(gzipSync(plain)));
+    // One that is tied to a session is read on its way, and so decoded and encoded again.
+    const signedIn = await fetch(`${gateway.url}/api/token/`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ username: "alice", password: "secret" }),
+    });
+    const { access } = await signedIn.json();
+    const own = await fetch(`${gateway.url}/x`, { headers: { authorization: `Bearer ${access}` } });
+    assert.equal(own.status, 200);
+    assert.equal(await own.text(), plain);
+    assert.equal(own.headers.get("content-encoding"), "gzip");
   } finally {
     await gateway.stop();
     await store.stop();
