@@ -80,8 +80,10 @@ export function createAuthenticateBearer(options: {
   async function foreign(
     token: string,
     waitUntil: WaitUntil,
+    own: StandingProblem,
   ): Promise<CallerToken | StandingProblem> {
     const verified = await issuers.verify(token, waitUntil);
+    if (verified === "not_foreign") return own;
     return typeof verified === "string"
       ? inOurWords(verified)
       : standing(view, verified, await view.ensureFresh(waitUntil));
@@ -98,7 +100,11 @@ export function createAuthenticateBearer(options: {
     const own = authenticate(token, waitUntil);
     if (!(own instanceof Promise)) return own;
     // What no key of ours signed may be somebody else's.
-    return own.then((decided) => decided === "token_invalid" ? foreign(token, waitUntil) : decided);
+    return own.then((decided) =>
+      decided === "token_invalid" || decided === "unknown_key"
+        ? foreign(token, waitUntil, decided)
+        : decided
+    );
   };
 }
 

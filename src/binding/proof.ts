@@ -8,6 +8,7 @@
 import { decode } from "jose/base64url";
 import { compactVerify } from "jose/jws/compact/verify";
 import QuickLRU from "quick-lru";
+import { isCanonicalBase64url } from "../tokens/base64url.ts";
 import {
   importProofKey,
   type KeyFailure,
@@ -46,7 +47,6 @@ export interface ProofCheck {
 
 /** Longer than any honest proof: RS256 with a 4096-bit key stays well below. */
 const MAX_PROOF_LENGTH = 4096;
-const PART = /^[A-Za-z0-9_-]+$/;
 
 interface Header {
   readonly alg: ProofAlgorithm;
@@ -92,7 +92,9 @@ export function createProofCheck(options: {
       if (jws.length > MAX_PROOF_LENGTH) return "malformed";
       const parts = jws.split(".");
       const [protectedPart, payloadPart] = parts;
-      if (parts.length !== 3 || !parts.every((part) => PART.test(part))) return "malformed";
+      if (parts.length !== 3 || parts.some((part) => part === "" || !isCanonicalBase64url(part))) {
+        return "malformed";
+      }
       if (protectedPart === undefined || payloadPart === undefined) return "malformed";
       const cacheKey = known === undefined
         ? protectedPart
