@@ -62,10 +62,10 @@ export function createOpenConnections(
     },
 
     answer(response) {
+      // Asking for `body` makes a stream of one that is whole, and costs it twice over.
+      if (!isEventStream(response.headers.get("content-type") ?? "")) return response;
       const { body } = response;
-      if (body === null || !isEventStream(response.headers.get("content-type") ?? "")) {
-        return response;
-      }
+      if (body === null) return response;
       const ended = metrics().longLived("stream");
       return new Response(
         tethered(body, "close", (end) => {
