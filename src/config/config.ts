@@ -63,6 +63,8 @@ export interface GatewayConfig {
   /** Whose words API clients hear; `null`: SimpleJWT's newest at the token endpoints only. */
   readonly compat: SimpleJwtVersion | null;
   readonly store: StoreConfig;
+  /** Instances that share the port; `"auto"`: one for each core. */
+  readonly workers: number | "auto";
   readonly revocation: { readonly pollIntervalMs: number; readonly maxStalenessMs: number };
   readonly log: { readonly access: boolean };
   /** WebSockets and event streams. */

@@ -43,6 +43,11 @@ export function safetyProblems(file: ConfigFile, mode: Mode): string[] {
       'store.kind: "memory" forgets the blacklist at every restart and is for dev mode only; use "sqlite", "redis" or "upstash"',
     );
   }
+  if (file.store.kind === "memory" && file.workers !== 1) {
+    problems.push(
+      'workers: threads can not share the store "memory"; put 1 there, or use "sqlite" or "redis"',
+    );
+  }
   const { pollInterval, maxStaleness } = file.revocation;
   if (durationMs(pollInterval) >= durationMs(maxStaleness)) {
     problems.push(

@@ -17,7 +17,7 @@ import { createSmallMeter } from "../telemetry/small_meter.ts";
 import { createTokenScanner } from "../tokens/scan.ts";
 import { createKeyUsage, type KeyUsage } from "./key_usage.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
-import type { CorePorts } from "./ports.ts";
+import type { CorePorts, Peers } from "./ports.ts";
 import { timedStore } from "./timed_store.ts";
 
 /** The parts that every configuration shares. */
@@ -34,7 +34,7 @@ export interface Core extends Pick<CorePorts, "store" | "keys" | "clock"> {
 
 /** Builds the core. A change of `revocation` takes a restart. */
 export function createCore(
-  { store, keys, clock, events: log, isolatesRequests, meter, runtime }: CorePorts,
+  { store, keys, clock, events: log, isolatesRequests, meter, peers, runtime }: CorePorts,
   { revocation, tokens }: Pick<GatewayConfig, "revocation" | "tokens">,
 ): Core {
   const activity = createActivity(clock);
@@ -59,7 +59,7 @@ export function createCore(
     log(event, context);
   };
   const timed = timedStore(store, metrics, revocation);
-  const view = createRevocationView({
+  const own = createRevocationView({
     store: timed,
     clock,
     ...revocation,
@@ -72,7 +72,8 @@ export function createCore(
       ),
   });
   // Polling stays as the net under it; on Workers, where nothing lasts, it is alone.
-  if (!isolatesRequests) store.listen?.(view.pull);
+  if (!isolatesRequests) store.listen?.(own.pull);
+  const view = peers === undefined ? own : sharedView(own, peers);
   metrics.watch({ view: () => ({ ageMs: view.ageMs(), entries: view.size() }) });
   return {
     store: timed,
@@ -103,6 +104,18 @@ function withoutTokens(event: AuditEvent, redact: (text: string) => string): Aud
     return reason === event.reason ? event : { ...event, reason } as AuditEvent;
   }
   return event;
+}
+
+/** A view that tells its peers what is revoked here, and takes what is revoked there. */
+function sharedView(own: RevocationView, peers: Peers): RevocationView {
+  peers.listen((revocation) => own.apply(revocation));
+  return {
+    ...own,
+    apply(revocation) {
+      own.apply(revocation);
+      peers.tell(revocation);
+    },
+  };
 }
 
 /** The same core with other keys. */

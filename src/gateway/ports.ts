@@ -7,13 +7,19 @@ import type { Background } from "../base/background.ts";
 import type { Clock } from "../base/clock.ts";
 import type { IdentitySource } from "../identity/port.ts";
 import type { HiddenBody } from "../http/request_body.ts";
-import type { SessionStore } from "../store/port.ts";
+import type { Revocation, SessionStore } from "../store/port.ts";
 import type { EventSink } from "../telemetry/events.ts";
 import type { Meter } from "../telemetry/meter.ts";
 import type { Transports } from "../upstream/transport.ts";
 import type { KeyRing } from "../tokens/key_ring.ts";
 import type { SharedDocuments } from "../tokens/issuers/key_set.ts";
 import type { LegacyKey } from "../tokens/legacy.ts";
+
+/** Other instances in the same process: they hear at once of what is revoked here. */
+export interface Peers {
+  tell(revocation: Revocation): void;
+  listen(take: (revocation: Revocation) => void): void;
+}
 
 /** What lives as long as the process. */
 export interface CorePorts {
@@ -25,6 +31,7 @@ export interface CorePorts {
   readonly isolatesRequests: boolean;
   /** What metrics are made with; a small one if absent. */
   readonly meter?: Meter;
+  readonly peers?: Peers;
   /** Name and version of the runtime. */
   readonly runtime?: string;
 }

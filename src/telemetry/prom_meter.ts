@@ -4,12 +4,43 @@
  *
  * @module
  */
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { MetricObject, MetricObjectWithValues, MetricValue } from "prom-client";
 import { boundedLabels, type Meter } from "./meter.ts";
 import { readings } from "./small_meter.ts";
 
+/** Everything that a meter has measured, as plain values that may cross to another thread. */
+export type MetricValues = MetricObjectWithValues<MetricValue<string>>[];
+
+/** A meter whose values can be put together with those of others. */
+export interface PromMeter extends Meter {
+  values(): Promise<MetricValues>;
+}
+
+/** What several meters of one process have measured, in the text format. */
+export function renderTogether(all: readonly MetricValues[]): Promise<string> {
+  // Typed for the plain half of what it takes.
+  return AggregatorRegistry.aggregate([...all] as unknown as MetricObject[]).metrics();
+}
+
+/** Gauges that add up over the instances of a process; of the others the largest value is told. */
+const SUMMED: ReadonlySet<string> = new Set([
+  "postern_requests_in_flight",
+  "postern_long_lived_connections",
+]);
+
+/** Gauges whose smallest value matters. */
+const SMALLEST: ReadonlySet<string> = new Set([
+  "postern_upstream_target_healthy",
+  "postern_config_last_reload_successful",
+]);
+
+function aggregatorOf(name: string): "sum" | "min" | "max" {
+  return SUMMED.has(name) ? "sum" : SMALLEST.has(name) ? "min" : "max";
+}
+
 /** Creates an empty meter with a registry of its own. */
-export function createPromMeter(): Meter {
+export function createPromMeter(): PromMeter {
   const registry = new Registry();
   const registers = [registry];
 
@@ -33,6 +64,7 @@ export function createPromMeter(): Meter {
     gauge(options, read) {
       new Gauge({
         ...named(options),
+        aggregator: aggregatorOf(options.name),
         registers,
         collect() {
           this.reset();
@@ -47,6 +79,10 @@ export function createPromMeter(): Meter {
     },
 
     render: () => registry.metrics(),
+
+    async values() {
+      return structuredClone(await registry.getMetricsAsJSON());
+    },
   };
 }
 

@@ -11,7 +11,7 @@ import type { IdentitySource } from "../../src/identity/port.ts";
 import { createIdentitySource } from "../../src/identity/source.ts";
 import { createBackground } from "../../src/runtime/deno/background.ts";
 import { hiddenBody } from "../../src/runtime/deno/hidden_body.ts";
-import { connectionOf } from "../../src/runtime/deno/serve.ts";
+import { connectionOf } from "../../src/runtime/deno/instance.ts";
 import { createDenoTransports } from "../../src/runtime/deno/transport.ts";
 import type { UpstreamPem } from "../../src/runtime/deno/undici_transport.ts";
 import { createMemoryStore } from "../../src/store/memory/store.ts";

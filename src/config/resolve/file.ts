@@ -55,6 +55,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
     },
     compat: file.compat === undefined ? null : file.compat === "simplejwt" ? "5.5" : file.compat,
     store: resolveStore(file.store),
+    workers: file.workers,
     revocation: {
       pollIntervalMs: durationMs(file.revocation.pollInterval),
       maxStalenessMs: durationMs(file.revocation.maxStaleness),

@@ -71,6 +71,8 @@ export const configSchema = z.strictObject({
   ),
   store: z.discriminatedUnion("kind", [sqliteStore, upstashStore, redisStore, memoryStore])
     .prefault({ kind: "sqlite" }),
+  workers: z.union([z.int().min(1).max(256), z.literal("auto")]).prefault(1)
+    .describe('Threads that serve the port; "auto": one for each core.'),
   revocation: z.strictObject({
     pollInterval: duration("2s", { min: "50ms", max: "5m" }),
     maxStaleness: duration("5s", { min: "100ms", max: "10m" }),

@@ -40,16 +40,17 @@ export interface Sources {
 }
 
 /**
- * Reads the configuration and everything that it names.
+ * Reads the configuration and everything that it names. `instances` share what an upstream may be
+ * given at a time.
  *
  * @throws {ConfigError} or {KeyRingError} naming every mistake.
  */
-export async function readSources(mode: Mode): Promise<Sources> {
+export async function readSources(mode: Mode, instances = 1): Promise<Sources> {
   const files = createFiles();
   const env = await readEnvironment(files);
   const options = { env, mode, readTextFile: files.read };
   const value = await readConfigValue(options);
-  const config = withAdmin(await configOf(value, options), env);
+  const config = shared(withAdmin(await configOf(value, options), env), instances);
   const keyText = await readKeys(env, mode, config.store, files.read);
   const keys = await importKeyRing(keyText);
   const { legacy } = config.tokens;
@@ -86,6 +87,18 @@ function withAdmin(config: GatewayConfig, env: Environment): GatewayConfig {
   return { ...config, admin: { ...config.admin, listen } };
 }
 
+/** Each of several instances gets its share of what an upstream takes at a time. */
+function shared(config: GatewayConfig, instances: number): GatewayConfig {
+  if (instances === 1) return config;
+  const upstreams = new Map(
+    Array.from(config.upstreams, ([name, upstream]) => [name, {
+      ...upstream,
+      maxConcurrent: Math.ceil(upstream.maxConcurrent / instances),
+    }]),
+  );
+  return { ...config, upstreams };
+}
+
 /** A gateway of what was read. */
 export function buildLoaded(core: Core, sources: Sources, open: OpenConnections): Loaded {
   const { config, legacyKey, hash, fingerprint } = sources;
@@ -102,12 +115,15 @@ export function buildLoaded(core: Core, sources: Sources, open: OpenConnections)
 /** Reads again; refuses what takes a restart, by name. `onRead` hears which files to watch. */
 export function createLoadNext(
   core: Core,
-  mode: Mode,
-  open: OpenConnections,
-  onRead: (files: ReadonlySet<string>) => void,
+  { mode, instances, open, onRead }: {
+    readonly mode: Mode;
+    readonly instances: number;
+    readonly open: OpenConnections;
+    readonly onRead: (files: ReadonlySet<string>) => void;
+  },
 ): LoadNext {
   return async function loadNext(previous) {
-    const sources = await readSources(mode);
+    const sources = await readSources(mode, instances);
     onRead(sources.files);
     if (sources.fingerprint === previous.fingerprint) return null;
     const problems = restartProblems(previous.gateway.inside.config, sources.config);
@@ -143,6 +159,7 @@ export function restartProblems(now: GatewayConfig, next: GatewayConfig): string
     ...(differs(now.store, next.store) ? [problem("store")] : []),
     ...(differs(now.revocation, next.revocation) ? [problem("revocation")] : []),
     ...(differs(now.admin, next.admin) ? [problem("admin.listen")] : []),
+    ...(now.workers === next.workers ? [] : [problem("workers")]),
   ];
 }
 

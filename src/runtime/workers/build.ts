@@ -57,6 +57,9 @@ export async function build(
   const value = await readConfigValue(loading);
   const config = await configOf(value, loading);
   const problems: string[] = [];
+  if (config.workers !== 1) {
+    problems.push("workers: the platform decides how many there are; remove the setting");
+  }
   if (config.store.kind !== "upstash") {
     problems.push(`store.kind: "${config.store.kind}" can not run on Workers; use "upstash"`);
   }

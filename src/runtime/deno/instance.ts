@@ -1,0 +1,164 @@
+/**
+ * One instance of the gateway on the port: the only one of its process, or one of several threads
+ * that share it.
+ *
+ * @module
+ */
+import type { StopOptions } from "../../admin/options.ts";
+import { systemClock } from "../../base/clock.ts";
+import type { Mode } from "../../base/environment.ts";
+import { StoreUnavailableError } from "../../base/errors.ts";
+import { type Core, createCore } from "../../gateway/core.ts";
+import type { Peers } from "../../gateway/ports.ts";
+import { createReloader, type Reloader } from "../../gateway/reload.ts";
+import type { ConnectionInfo } from "../../http/around.ts";
+import type { SessionStore } from "../../store/port.ts";
+import { createBufferedWriter } from "../../telemetry/buffered_writer.ts";
+import { createEventLog } from "../../telemetry/log.ts";
+import type { Meter } from "../../telemetry/meter.ts";
+import { complain } from "./console.ts";
+import { buildLoaded, createLoadNext } from "./load.ts";
+import type { Sources } from "./load.ts";
+import { createOpenConnections } from "./open_connections.ts";
+import { openStore, portFrom } from "./open.ts";
+
+/** Name and version of what we stand on. */
+export const RUNTIME = `deno ${Deno.version.deno}`;
+
+/** What an instance is started with. */
+export interface InstanceOptions {
+  readonly mode: Mode;
+  readonly sources: Sources;
+  /** How many instances share the port and what an upstream may be given. */
+  readonly instances: number;
+  readonly meter: Meter;
+  /** Takes whole lines of the log. */
+  readonly write: (text: string) => void;
+  readonly peers?: Peers;
+  /** Hears which files went into the configuration at each reload. */
+  readonly onRead: (files: ReadonlySet<string>) => void;
+}
+
+/** A running instance. */
+export interface Instance {
+  readonly core: Core;
+  readonly reloader: Reloader;
+  /** Begins to take requests. */
+  listen(onListen: () => void): void;
+  /** Ends readiness and lets go of what is open. */
+  drain(reason: string): void;
+  /** The same, then waits for requests under way and closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Builds it; nothing listens yet. */
+export async function createInstance(options: InstanceOptions): Promise<Instance> {
+  const { mode, sources, instances } = options;
+  const { env, config } = sources;
+  const store = await openStore(config.store, env);
+  await warnAbout(store);
+  const log = createBufferedWriter(options.write);
+  const core = createCore({
+    store,
+    keys: sources.keys,
+    clock: systemClock,
+    events: createEventLog({
+      format: mode === "dev" ? "text" : "json",
+      write: log.write,
+      clock: systemClock,
+    }),
+    isolatesRequests: false,
+    meter: options.meter,
+    runtime: RUNTIME,
+    ...(options.peers === undefined ? {} : { peers: options.peers }),
+  }, config);
+  const open = createOpenConnections(() => core.metrics);
+  const reloader: Reloader = createReloader(buildLoaded(core, sources, open), {
+    load: createLoadNext(core, { mode, instances, open, onRead: options.onRead }),
+    clock: systemClock,
+    events: core.events,
+    metrics: core.metrics,
+  });
+  core.metrics.watch({
+    configuration: () => ({ hash: reloader.current().hash, sinceMs: reloader.sinceMs() }),
+    targets: () =>
+      reloader.current().gateway.inside.upstreams.entries().flatMap(([upstream, each]) =>
+        each.targets().map(({ origin, healthy, underWay }) => ({
+          upstream,
+          target: origin,
+          healthy,
+          inFlight: underWay,
+        }))
+      ),
+  });
+  let server: Deno.HttpServer | null = null;
+
+  function drain(reason: string): void {
+    core.lifecycle.drain(reason);
+    open.close();
+  }
+
+  return {
+    core,
+    reloader,
+    drain,
+    listen(onListen) {
+      const waitUntil = (work: Promise<unknown>) => void work.catch(() => {});
+      server = Deno.serve(
+        {
+          hostname: env["POSTERN_HOST"] || "127.0.0.1",
+          port: portFrom(env),
+          reusePort: instances > 1,
+          onListen,
+        },
+        async (request, info) =>
+          open.answer(
+            await reloader.current().gateway.fetch(request, connectionOf(info, waitUntil)),
+          ),
+      );
+    },
+    async stop() {
+      drain("signal");
+      const { gateway } = reloader.current();
+      if (server !== null) await wind(server, gateway.inside.config.stop);
+      gateway.close();
+      await store.close();
+      log.flush();
+    },
+  };
+}
+
+/** Waits for requests under way, as long as they may take. */
+async function wind(
+  server: Deno.HttpServer,
+  { delayMs, graceMs }: StopOptions,
+): Promise<void> {
+  if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([
+    server.shutdown(),
+    new Promise((resolve) => timer = setTimeout(resolve, graceMs)),
+  ]);
+  clearTimeout(timer);
+}
+
+/** A store that is down is no reason not to start: routes fail closed until it is back. */
+async function warnAbout(store: SessionStore): Promise<void> {
+  try {
+    for (const warning of await store.probe()) complain(`warning: ${warning}`);
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+    complain(`warning: ${error.message}`);
+  }
+}
+
+/** What is known of a connection; its promise is made only for who asks for it. */
+export function connectionOf(
+  info: Deno.ServeHandlerInfo<Deno.NetAddr>,
+  waitUntil: ConnectionInfo["waitUntil"],
+): ConnectionInfo {
+  return {
+    remoteAddress: info.remoteAddr.hostname,
+    waitUntil,
+  };
+}
