@@ -22,8 +22,8 @@ export interface GatewayProcess {
   logs(): string;
   /** Ends it at once, as a crash would, and waits until it is gone. */
   kill(): Promise<void>;
-  /** Starts it again with the same settings, after it has gone. */
-  restart(): Promise<void>;
+  /** Starts it again, after it has gone, with the same settings but what is named here. */
+  restart(env?: Readonly<Record<string, string>>): Promise<void>;
   /** Asks it to end (SIGTERM) and resolves with the exit code. */
   stop(): Promise<number>;
 }
@@ -89,12 +89,13 @@ export async function supervise(options: {
 }): Promise<GatewayProcess> {
   const { url, port } = options;
   let said = "";
+  let env = { ...options.env };
   let child = spawn();
 
   function spawn() {
     const process = new Deno.Command(options.command, {
       args: [...options.args],
-      env: { ...options.env },
+      env,
       cwd: options.cwd,
       stdin: "null",
       stdout: "piped",
@@ -140,7 +141,8 @@ export async function supervise(options: {
     async kill() {
       await end("SIGKILL");
     },
-    async restart() {
+    async restart(changes = {}) {
+      env = { ...env, ...changes };
       child = spawn();
       await ready();
     },

@@ -5,6 +5,14 @@
  * @module
  */
 
+/** A sign-in. */
+export interface Opening {
+  readonly kind: "open";
+  readonly sid: string;
+  readonly beganAtMs: number;
+  readonly endedAtMs: number;
+}
+
 /** One exchange of a refresh token, as its client saw it. */
 export interface Refresh {
   readonly kind: "refresh";
@@ -37,7 +45,14 @@ export interface Use {
 }
 
 /** One entry of a history. */
-export type Happening = Refresh | End | Use;
+export type Happening = Opening | Refresh | End | Use;
+
+/** A time in which the store lost its memory, or a part of it: flushed, put back to a snapshot. */
+export interface Amnesia {
+  readonly beganAtMs: number;
+  /** By when every instance that still knew had told the store again. */
+  readonly endedAtMs: number;
+}
 
 /** What the clients promise to have done. */
 export interface Rules {
@@ -45,16 +60,44 @@ export interface Rules {
   readonly honest: ReadonlySet<string>;
   /** Within which a revocation must be known everywhere. */
   readonly boundMs: number;
+  /** In order. */
+  readonly amnesias?: readonly Amnesia[];
 }
 
 /** Everything in a history that must not be, in words; empty when it holds. */
 export function violations(history: readonly Happening[], rules: Rules): string[] {
   const found: string[] = [];
+  const { amnesias = [] } = rules;
   for (const [sid, happenings] of Map.groupBy(history, ({ sid }) => sid)) {
-    found.push(...forks(sid, happenings), ...revivals(sid, happenings, rules));
-    if (rules.honest.has(sid)) found.push(...strandings(sid, happenings));
+    // What the store has forgotten it may decide anew, and once only after that.
+    const ages = Map.groupBy(happenings, (happening) => ageOf(happening, amnesias));
+    for (const [age, part] of ages) if (age !== null) found.push(...forks(sid, part));
+    found.push(...revivals(sid, happenings, rules));
+    if (rules.honest.has(sid)) found.push(...strandings(sid, remembered(happenings, amnesias)));
   }
   return found;
+}
+
+/** Between which amnesias something happened; `null`: during one. */
+function ageOf(happening: Happening, amnesias: readonly Amnesia[]): number | null {
+  let age = 0;
+  for (const { beganAtMs, endedAtMs } of amnesias) {
+    if (happening.beganAtMs > endedAtMs) age++;
+    else if (happening.endedAtMs >= beganAtMs) return null;
+  }
+  return age;
+}
+
+/** Without what happened to a session after the store had forgotten something of it. */
+function remembered(
+  happenings: readonly Happening[],
+  amnesias: readonly Amnesia[],
+): readonly Happening[] {
+  const openedAtMs = Math.min(...happenings.map(({ beganAtMs }) => beganAtMs));
+  const forgotten = amnesias.find(({ endedAtMs }) => endedAtMs >= openedAtMs);
+  return forgotten === undefined
+    ? happenings
+    : happenings.filter(({ endedAtMs }) => endedAtMs < forgotten.beganAtMs);
 }
 
 /** A family is a chain: one successor for each token, one predecessor for each successor. */
@@ -96,11 +139,16 @@ function forks(sid: string, happenings: readonly Happening[]): string[] {
 }
 
 /** What has ended stays so. */
-function revivals(sid: string, happenings: readonly Happening[], { boundMs }: Rules): string[] {
+function revivals(
+  sid: string,
+  happenings: readonly Happening[],
+  { boundMs, amnesias = [] }: Rules,
+): string[] {
   const ends = happenings.filter(({ kind }) => kind === "end");
   if (ends.length === 0) return [];
   const endedAtMs = Math.min(...ends.map((end) => end.endedAtMs));
   return happenings.flatMap((happening) => {
+    if (ageOf(happening, amnesias) === null) return [];
     if (
       happening.kind === "refresh" && happening.result.kind === "rotated" &&
       happening.beganAtMs > endedAtMs

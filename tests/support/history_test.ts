@@ -44,6 +44,17 @@ Deno.test("checker: a rotation that overlaps the end may win", () => {
   assert.equal(check([ended, rotated("a", "b")], DISHONEST), "");
 });
 
+Deno.test("checker: what the store forgot may be decided anew, once", () => {
+  const before = [rotated("a", "b"), rotated("b", "c")];
+  const amnesia = { beganAtMs: nowMs += 10, endedAtMs: nowMs += 100 };
+  const during = { ...rotated("a", "x"), beganAtMs: amnesia.beganAtMs + 5 };
+  const rules = { ...RULES, amnesias: [amnesia] };
+  assert.equal(check([...before, during, rotated("a", "d"), answered("c", "refused")], rules), "");
+  assert.match(check([...before, rotated("a", "d"), rotated("a", "e")], rules), /two successors/);
+  assert.match(check([end(), rotated("a", "b")], { ...rules, honest: new Set() }), /after its end/);
+  assert.match(check([rotated("p", "q"), answered("q", "refused")], rules), /was refused/);
+});
+
 Deno.test("checker: every kind of violation is found", () => {
   assert.match(check([rotated("a", "b"), rotated("a", "c")]), /two successors/);
   assert.match(check([rotated("a", "c"), rotated("b", "c")]), /follows two tokens/);

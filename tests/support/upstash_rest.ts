@@ -34,6 +34,8 @@ export interface UpstashRest {
   requests(): number;
   /** Names of the commands so far, in order. */
   commands(): readonly string[];
+  /** Speaks to another Redis from now on. */
+  retarget(port: number): void;
   /** Breaks off every event stream, and refuses new ones until it is called with `false`. */
   cutStreams(refuse: boolean): void;
   /** Event streams that are open. */
@@ -62,13 +64,17 @@ export function startUpstashRest(options: {
 }): Promise<UpstashRest> {
   const token = options.token ?? crypto.randomUUID();
   const readOnlyToken = crypto.randomUUID();
-  const redis = new Redis({
-    port: options.redisPort,
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
-    retryStrategy: () => 50,
-  });
-  redis.on("error", () => {});
+  const connect = (port: number) => {
+    const client = new Redis({
+      port,
+      maxRetriesPerRequest: 0,
+      enableOfflineQueue: false,
+      retryStrategy: () => 50,
+    });
+    client.on("error", () => {});
+    return client;
+  };
+  let redis = connect(options.redisPort);
   const faults: Faults = { ...NO_FAULTS };
   const log: string[] = [];
   let requests = 0;
@@ -196,6 +202,11 @@ export function startUpstashRest(options: {
     requests: () => requests,
     commands: () => log,
     lastHeaders: () => lastHeaders,
+    retarget(port) {
+      redis.disconnect();
+      redis = connect(port);
+      rest.cutStreams(false);
+    },
     cutStreams(refuse) {
       refusesStreams = refuse;
       for (const end of [...open]) end();
