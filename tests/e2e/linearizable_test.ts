@@ -17,7 +17,7 @@ import { createRandom, pause } from "../support/linear/random.ts";
 import { startLinearStore } from "../support/linear/stores.ts";
 import { report } from "../support/report.ts";
 
-const SECONDS = Number(Deno.env.get("POSTERN_LINEAR_SECONDS") ?? 25);
+const SECONDS = Number(Deno.env.get("POSTERN_LINEAR_SECONDS") ?? 20);
 const SEED = Number(Deno.env.get("POSTERN_LINEAR_SEED") ?? 20261125);
 const GATEWAYS = 3;
 const CLIENTS = 24;
