@@ -20,16 +20,11 @@ const codePoints = new Uint32Array(SLOTS);
 const folded: FoldedCharacter[] = [];
 
 /**
- * Folds one character (never more: sorting the marks of a long run, as
- * normalising a whole text would, takes the square of its length). ASCII is only
- * lower-cased. A character whose compatibility form (NFKD, Unicode Standard
+ * Folds one character beyond ASCII (never more: sorting the marks of a long run, as
+ * normalising a whole text would, takes the square of its length). A character whose compatibility form (NFKD, Unicode Standard
  * Annex 15) is or holds a separator, a dot or `;` is a problem: `／admin`.
  */
 export function foldCharacter(codePoint: number): FoldedCharacter {
-  if (codePoint < 0x80) {
-    const isUpper = codePoint >= 0x41 && codePoint <= 0x5a;
-    return String.fromCharCode(isUpper ? codePoint + 0x20 : codePoint);
-  }
   const slot = codePoint % SLOTS;
   const known = folded[slot];
   if (known !== undefined && codePoints[slot] === codePoint) return known;

@@ -101,15 +101,19 @@ export function segmentReadings(segments: readonly string[]): readonly (readonly
 
 function foldText(text: string): string | { readonly problem: string } {
   let folded = "";
+  let plainFrom = 0;
   let gainedPercent = false;
-  for (let index = 0; index < text.length;) {
+  for (let index = 0; index < text.length; index++) {
+    if (text.charCodeAt(index) < 0x80) continue;
     const codePoint = text.codePointAt(index) ?? 0;
     const each = foldCharacter(codePoint);
     if (typeof each !== "string") return each;
-    if (codePoint >= 0x80 && each.includes("%")) gainedPercent = true;
-    folded += each;
-    index += codePoint > 0xffff ? 2 : 1;
+    if (each.includes("%")) gainedPercent = true;
+    folded += text.slice(plainFrom, index).toLowerCase() + each;
+    if (codePoint > 0xffff) index++;
+    plainFrom = index + 1;
   }
+  folded += text.slice(plainFrom).toLowerCase();
   if (gainedPercent && holdsEscape(folded)) {
     return { problem: 'The path holds a character that can be read as "%".' };
   }

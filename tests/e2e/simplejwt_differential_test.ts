@@ -75,6 +75,18 @@ const DELIBERATE: readonly { readonly name: string; readonly why: string }[] = [
     why: "the words: to Postern it is simply not valid",
   },
   {
+    name: "refresh: spent refresh",
+    why: "while nobody has used its successor, an answer was lost: the same successor again",
+  },
+  {
+    name: "refresh: token whose payload was changed",
+    why: "the words: its header already says that it is an access token",
+  },
+  {
+    name: "blacklist: token whose payload was changed",
+    why: "the words: its header already says that it is an access token",
+  },
+  {
     name: "GET /api/me/ with bearer (small letters)",
     why: "the scheme is case-insensitive (RFC 9110 section 11.1)",
   },
