@@ -9,6 +9,7 @@ import type { LimitsConfig } from "../http/limits.ts";
 import type { SimpleJwtVersion } from "../access/simplejwt_words.ts";
 import type { CorsOptions } from "../browser/cors.ts";
 import type { PagesConfig } from "../endpoints/pages/options.ts";
+import type { VerifyOptions } from "../endpoints/verify/options.ts";
 import type { IdentityOptions } from "../identity/options.ts";
 import type { ThrottleOptions } from "../sign_in/options.ts";
 import type { IssuerOptions } from "../tokens/issuers/options.ts";
@@ -59,6 +60,8 @@ export interface GatewayConfig {
   readonly providers: ReadonlyMap<string, ProviderConfig>;
   /** Whose access tokens are taken beside our own. */
   readonly issuers: readonly IssuerOptions[];
+  /** Forward-auth; `null`: switched off. */
+  readonly verify: VerifyOptions | null;
   readonly tokens: TokenOptions;
   /** Whose words API clients hear; `null`: SimpleJWT's newest at the token endpoints only. */
   readonly compat: SimpleJwtVersion | null;

@@ -17,6 +17,13 @@ export function exposureProblems(file: ConfigFile): string[] {
     );
   }
   for (const family of ["ipv4", "ipv6"] as const) {
+    if (coversHalf(file.verify?.trustedProxies ?? [], family)) {
+      problems.push(
+        `verify.trustedProxies: trusts everybody (${
+          family === "ipv4" ? "IPv4" : "IPv6"
+        }), so that any client could ask in the name of another; put the addresses of your own proxies there`,
+      );
+    }
     if (coversHalf(file.trustedProxies, family)) {
       problems.push(
         `trustedProxies: trusts everybody (${

@@ -16,9 +16,11 @@ export type Secrets = (ref: SecretRef) => string;
 
 /** Each setting that points to a secret, with its path. */
 function secretRefs(file: ConfigFile): readonly (readonly [string, SecretRef])[] {
-  return Object.entries(file.providers).flatMap(([name, { clientSecret }]) =>
+  const ofProviders = Object.entries(file.providers).flatMap(([name, { clientSecret }]) =>
     clientSecret === undefined ? [] : [[`providers.${name}.clientSecret`, clientSecret] as const]
   );
+  const secret = file.verify?.secret;
+  return secret === undefined ? ofProviders : [...ofProviders, ["verify.secret", secret]];
 }
 
 /**

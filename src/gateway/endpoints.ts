@@ -33,6 +33,7 @@ export function createEndpoints(parts: {
   readonly access: Access;
   readonly config: GatewayConfig;
   readonly ports: GatewayPorts;
+  readonly verify: Hono<GatewayEnv>;
 }): Hono<GatewayEnv> {
   const { core: { store, keys, view }, access, config, ports } = parts;
   const { verifier, sessions } = access;
@@ -44,7 +45,7 @@ export function createEndpoints(parts: {
     devices: createDeviceCookies(keys.hmacKeys),
     sessions,
     identity: timedSource(ports.identity, "password", parts.core.metrics),
-    otherSources: Array.from(config.providers.keys()),
+    otherSources: [...config.providers.keys(), ...config.issuers.map(({ name }) => name)],
   });
   const providers = oidcEndpointParts(parts.core, access, config);
 
@@ -72,6 +73,7 @@ export function createEndpoints(parts: {
     }),
   );
   own.route("/", cookieTransport(browserParts));
+  own.route("/", parts.verify);
   if (providers !== null) own.route("/", oidcEndpoints(providers));
   own.route("/", tokenStandards({ sessions, verifier }));
   own.route("/", alive());

@@ -7,12 +7,15 @@ import { failure } from "../access/failure.ts";
 import { createMatch } from "../access/match.ts";
 import { isPreflight } from "../browser/cors.ts";
 import type { GatewayConfig } from "../config/config.ts";
+import { createStrayCheck } from "../endpoints/verify/trust.ts";
+import { verifyEndpoints } from "../endpoints/verify/verify.ts";
 import type { ConnectionInfo } from "../http/around.ts";
 import { createClientResolver } from "../http/client_address.ts";
+import { IDENTITY } from "../http/header_names.ts";
 import type { Inbound } from "../http/inbound.ts";
 import { createLimits } from "../http/limits.ts";
 import { createOwnHeaders } from "../http/own_headers.ts";
-import { createRead, isLoopback } from "../http/read.ts";
+import { createRead, createReadTold, isLoopback } from "../http/read.ts";
 import { createKnownHosts } from "../policy/authority.ts";
 import { createOriginOf } from "../policy/origins.ts";
 import { createNoteAnswer } from "../proxy/access_log.ts";
@@ -27,7 +30,7 @@ import type { Core } from "./core.ts";
 import { createEndpoints } from "./endpoints.ts";
 import type { GatewayPorts } from "./ports.ts";
 import { compileTable, isAnyHostPath } from "./table.ts";
-import { openUpstreams } from "./upstreams.ts";
+import { identityHeaderNames, openUpstreams } from "./upstreams.ts";
 import type { OpenUpstreams } from "./upstreams.ts";
 
 /** What the admin listener asks of a gateway. */
@@ -69,8 +72,11 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
       ...(isLoopback(new URL(config.origin).hostname) ? ["localhost", "127.0.0.1", "[::1]"] : []),
     ],
   });
+  const scheme = config.secure ? "https" : "http";
+  const checkLimits = createLimits(config.limits);
+  const originOf = createOriginOf([config.origin, ...config.origins]);
   const read = createRead({
-    scheme: config.secure ? "https" : "http",
+    scheme,
     authority: new URL(config.origin).host,
     clientOf: createClientResolver(config.trustedProxies, (peer) =>
       core.events({
@@ -80,8 +86,8 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
           "it sends X-Forwarded-For or Forwarded and is not in trustedProxies: all who come " +
           "through it count as one client; put its address there, if it is a proxy of yours",
       }, { requestId: "-", clientAddress: peer })),
-    checkLimits: createLimits(config.limits),
-    originOf: createOriginOf([config.origin, ...config.origins]),
+    checkLimits,
+    originOf,
     isKnownHost,
     events: core.events,
   });
@@ -105,21 +111,41 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     attachLifeline,
     withOwnHeaders: createOwnHeaders(config),
   });
+  const outgoingHeaders = createOutgoingHeaders({
+    origin: config.origin,
+    jar,
+    scanner,
+    schemes: access.schemes,
+  });
   const handle = createHandle({
     decide,
     words,
-    outgoingHeaders: createOutgoingHeaders({
-      origin: config.origin,
-      jar,
-      scanner,
-      schemes: access.schemes,
-    }),
+    outgoingHeaders,
     finish,
     noteAnswer: createNoteAnswer({ metrics: core.metrics, logsAccess: config.log.access }),
     hiddenBody: ports.hiddenBody ?? (() => null),
     attachLifeline,
   });
-  const endpoints = createEndpoints({ core, access, config, ports });
+  const endpoints = createEndpoints({
+    core,
+    access,
+    config,
+    ports,
+    verify: verifyEndpoints({
+      options: config.verify,
+      scheme,
+      prefix: config.paths.auth,
+      normalisesPaths: ports.normalisesPaths ?? false,
+      readTold: createReadTold({ scheme, checkLimits, originOf }),
+      access: { match, decide, words },
+      outgoing: outgoingHeaders,
+      identityNames: [
+        ...IDENTITY,
+        ...identityHeaderNames(config).map((name) => name.toLowerCase()),
+      ],
+    }),
+  });
+  const isStray = createStrayCheck(config.verify, config.paths.auth);
 
   /** One of Postern's own paths, which front ends on other origins may use if `cors` says so. */
   async function answerOwn(inbound: Inbound, request: Request, connection: ConnectionInfo) {
@@ -152,6 +178,9 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
         return finish.own(asked, null, words.refuse(asked, problem));
       }
       const { inbound } = reading;
+      if (isStray(inbound.headers, inbound.target.path)) {
+        return finish.own(inbound, null, words.refuse(inbound, { code: "untrusted_proxy" }));
+      }
       try {
         return await answer(inbound, request, connection);
       } catch (error) {

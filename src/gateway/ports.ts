@@ -38,6 +38,8 @@ export interface CorePorts {
 
 /** What lives as long as one configuration. */
 export interface GatewayPorts {
+  /** Whether dot segments of a path are resolved before anybody sees them (Workers). */
+  readonly normalisesPaths?: boolean;
   readonly identity: IdentitySource;
   /** Verifies tokens from before Postern; goes with `tokens.legacy` of the configuration. */
   readonly legacyKey?: LegacyKey | null;

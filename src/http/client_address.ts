@@ -23,6 +23,28 @@ export interface ClientInfo {
 /** Tells the client of a request. `remoteAddress` is the peer of the connection. */
 export type ClientResolver = (headers: HeaderReader, remoteAddress: string) => ClientInfo;
 
+/** Whether an address is in a list of addresses and CIDR blocks; what is none is not. */
+export function createAddressList(list: readonly string[]): (address: string) => boolean {
+  const blocks = list.map((block) =>
+    block.includes("/") ? ipaddr.parseCIDR(block) : wholeAddress(block)
+  );
+  const known = new QuickLRU<string, boolean>({ maxSize: 1_000 });
+
+  return function isListed(address) {
+    const remembered = known.get(address);
+    if (remembered !== undefined) return remembered;
+    let listed = false;
+    if (ipaddr.isValid(address)) {
+      const parsed = ipaddr.process(address);
+      listed = blocks.some(([network, bits]) =>
+        network.kind() === parsed.kind() && parsed.match(network, bits)
+      );
+    }
+    known.set(address, listed);
+    return listed;
+  };
+}
+
 /** Networks in which proxies stand, and no clients of a public site. */
 const INNER = new Set(["private", "loopback", "linkLocal", "uniqueLocal", "carrierGradeNat"]);
 
@@ -36,27 +58,10 @@ export function createClientResolver(
   onUntrusted: (peerAddress: string) => void = () => {},
 ): ClientResolver {
   let hasWarned = false;
-  const blocks = trustedProxies.map((block) =>
-    block.includes("/") ? ipaddr.parseCIDR(block) : wholeAddress(block)
-  );
-  const known = new QuickLRU<string, boolean>({ maxSize: 1_000 });
-
-  function isTrusted(address: string): boolean {
-    const remembered = known.get(address);
-    if (remembered !== undefined) return remembered;
-    let trusted = false;
-    if (ipaddr.isValid(address)) {
-      const parsed = ipaddr.process(address);
-      trusted = blocks.some(([network, bits]) =>
-        network.kind() === parsed.kind() && parsed.match(network, bits)
-      );
-    }
-    known.set(address, trusted);
-    return trusted;
-  }
+  const isTrusted = createAddressList(trustedProxies);
 
   return function clientOf(headers, remoteAddress) {
-    if (blocks.length === 0 || !isTrusted(remoteAddress)) {
+    if (trustedProxies.length === 0 || !isTrusted(remoteAddress)) {
       if (!hasWarned && isForwarded(headers) && isInner(remoteAddress)) {
         hasWarned = true;
         onUntrusted(remoteAddress);

@@ -36,6 +36,37 @@ export type Reading =
 /** Reads a request, once. */
 export type Read = (request: Request, connection: ConnectionInfo) => Reading;
 
+/** A request that somebody else was sent, as they tell of it. */
+export interface Told extends Pick<Unreadable, "method" | "headers" | "around"> {
+  /** Absolute. */
+  readonly url: string;
+  /** Asks to become a WebSocket, as far as can be told. */
+  readonly upgrades: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Reads a request that somebody else was sent (forward-auth), by the same rules. */
+export type ReadTold = (told: Told) => Reading;
+
+/** Prepares {@link ReadTold}. */
+export function createReadTold({ scheme, checkLimits, originOf }: {
+  readonly scheme: "http" | "https";
+  readonly checkLimits: CheckLimits;
+  readonly originOf: (authority: string) => string;
+}): ReadTold {
+  return function readTold({ method, url, headers, around, upgrades, signal }) {
+    const asked = { method, headers, around, target: null };
+    const excess = checkLimits(method, url, headers);
+    if (excess !== null) return { kind: "refused", asked, problem: excess };
+    const line = readRequestLine({ method, url, hostHeader: null, scheme });
+    if ("problem" in line) {
+      return { kind: "refused", asked, problem: { code: line.code, detail: line.problem } };
+    }
+    const origin = originOf(line.authority);
+    return { kind: "read", inbound: { ...line, origin, headers, around, upgrades, signal } };
+  };
+}
+
 /** Prepares {@link Read}. */
 export function createRead(parts: {
   /** Scheme and host of the public origin. */

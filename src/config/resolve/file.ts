@@ -13,6 +13,7 @@ import { resolveIdentity } from "./identity.ts";
 import { resolveProviders } from "./providers.ts";
 import { longestForeignSeconds, resolveIssuers } from "./issuers.ts";
 import { resolveLegacy } from "./tokens.ts";
+import { resolveVerify } from "./verify.ts";
 import { resolveUpstream } from "./upstream.ts";
 
 /** Turns a validated file into the form the gateway uses. */
@@ -39,6 +40,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
     identity: resolveIdentity(file.identity),
     providers: resolveProviders(file, secrets),
     issuers: resolveIssuers(file.issuers),
+    verify: resolveVerify(file.verify, secrets),
     tokens: {
       issuer: file.tokens.issuer ?? url.origin,
       audience: file.tokens.audience ?? url.origin,

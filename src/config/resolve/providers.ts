@@ -33,7 +33,8 @@ export function resolveProviders(
   secrets: Secrets,
 ): ReadonlyMap<string, ProviderConfig> {
   const entries = Object.entries(file.providers);
-  const sources = entries.length + (file.identity === undefined ? 0 : 1);
+  const sources = entries.length + Object.keys(file.issuers).length +
+    (file.identity === undefined ? 0 : 1);
   const shared = {
     prefixesSubject: sources > 1,
     keepsContext: false,

@@ -15,6 +15,7 @@ import { route } from "./route.ts";
 import { memoryStore, redisStore, sqliteStore, upstashStore } from "./store.ts";
 import { legacy } from "./tokens.ts";
 import { upstream } from "./upstream.ts";
+import { verify } from "./verify.ts";
 import { claimName, duration, httpUrl, ownPath, size } from "./values.ts";
 
 /** Another scheme than those that carry something else. */
@@ -50,6 +51,7 @@ export const configSchema = z.strictObject({
     .describe("Who says that a password is right; may be left out where there are providers."),
   providers,
   issuers,
+  verify,
   tokens: z.strictObject({
     issuer: z.string().min(1).exactOptional().describe("`iss`; the origin if absent."),
     audience: z.string().min(1).exactOptional().describe("`aud`; the origin if absent."),

@@ -11,6 +11,7 @@ import type { LoadOptions } from "../../config/load.ts";
 import { ConfigError } from "../../config/problems.ts";
 import { demoConfigFile } from "../../demo/config_file.ts";
 import { createCore } from "../../gateway/core.ts";
+import { createSharedDocuments } from "./shared_documents.ts";
 import { createGateway } from "../../gateway/gateway.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import { startProblems } from "../../gateway/start_problem.ts";
@@ -97,6 +98,8 @@ export async function build(
     legacyKey,
     identity: createIdentitySource(config.identity, { fetch: uncachedFetch }),
     askFetch: uncachedFetch,
+    normalisesPaths: true,
+    sharedDocuments: createSharedDocuments(),
     transports: createWorkerTransports(uncachedFetch),
   });
   const tokens = bindings.POSTERN_ADMIN_TOKEN ?? "";
