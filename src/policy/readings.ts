@@ -2,9 +2,10 @@
  * The ways in which a backend may read a path: after taking off one or more
  * layers of escapes, without `;` parameters (Tomcat, Spring), in lower case
  * (Express, IIS), without spaces and dots at the end of a segment (Windows, .NET),
- * with slashes collapsed (nginx), without a trailing slash (most frameworks),
- * without the suffix of its last segment (Rails, Spring). All of them must lead to
- * the same decision, or the path is refused.
+ * without its first segment where it begins with two slashes (Node), with slashes
+ * collapsed (nginx), without a trailing slash (most frameworks), without the suffix of
+ * its last segment (Rails, Spring). All of them must lead to the same decision, or the
+ * path is refused.
  *
  * @module
  */
@@ -59,6 +60,8 @@ function addReadings(text: string, whole: Set<string>, suffixless: Set<string>):
     if (typeof read !== "string") return read.problem;
     texts.push(read);
   }
+  const path = withoutAuthority(folded);
+  if (path !== null) texts.push(path);
   for (const each of texts) {
     const mark = queryStart(each);
     for (const reading of mark < 0 ? [each] : [each, each.slice(0, mark)]) {
@@ -138,6 +141,15 @@ function withBestFitSlashes(text: string): string | null {
   return kept === 0 ? null : replaced + text.slice(kept);
 }
 
+/** What a URL parser that is given "//host/path" and a base takes for the path, as in Node. */
+function withoutAuthority(text: string): string | null {
+  if (!text.startsWith("//")) return null;
+  let start = 2;
+  while (text.charCodeAt(start) === 0x2f) start++;
+  const slash = text.indexOf("/", start);
+  return slash < 0 ? "/" : text.slice(slash);
+}
+
 /** Where a decoded text would begin to be a query or a fragment to somebody; -1: nowhere. */
 function queryStart(text: string): number {
   const query = text.indexOf("?");
@@ -149,12 +161,22 @@ function queryStart(text: string): number {
 function foldSegments(text: string): string[] | null {
   const folded: string[] = [];
   for (const segment of text.slice(1).split("/")) {
-    const parameters = segment.indexOf(";");
-    const name = (parameters < 0 ? segment : segment.slice(0, parameters)).trim();
+    const name = withoutParameters(segment).trim();
     if (name === "." || name === "..") return null;
     folded.push(withoutTail(name));
   }
   return folded;
+}
+
+/** Without `;` parameters, and without the streams of NTFS (`::$DATA`, `:$I30:…`). */
+function withoutParameters(segment: string): string {
+  for (let index = 0; index < segment.length; index++) {
+    const code = segment.charCodeAt(index);
+    const next = segment.charCodeAt(index + 1);
+    const isStream = code === 0x3a && (next === 0x3a || next === 0x24);
+    if (code === 0x3b || isStream) return segment.slice(0, index);
+  }
+  return segment;
 }
 
 /** Windows takes dots and spaces off the end of a name, in any order; so do escapes of spaces. */

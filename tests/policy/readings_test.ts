@@ -69,6 +69,13 @@ Deno.test("a path that another reading would give to a stricter route is refused
       "/%C2%A5admin/x",
       "/%E2%88%95admin/x",
       "/Admin%20;x./y.json",
+      // `new URL(request.url, base)` takes the first of these for a host.
+      "//x/admin/y",
+      "///x/admin/y",
+      "//x:80/Admin/y",
+      "/admin::$DATA",
+      "/admin:$I30:$INDEX_ALLOCATION/x",
+      "/admin%3A%3A%24DATA",
       // Our own paths reached upstreams like this.
       "/auth%3Bx/login",
       "/%2561uth/login",

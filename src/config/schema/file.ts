@@ -90,8 +90,10 @@ export const configSchema = z.strictObject({
   }).prefault({}),
   throttle: z.strictObject({
     window: duration("15m", { min: "1s", max: "1d" }),
-    perUser: z.int().min(1).prefault(10),
-    perAddress: z.int().min(1).prefault(100),
+    perUser: z.int().min(1).prefault(10).describe(
+      "By one address for one name. All addresses together: slow after twice as many, shut after ten times, but for browsers that its owner has signed in with.",
+    ),
+    perAddress: z.int().min(1).prefault(100).describe("By one address for all names."),
   }).prefault({}).describe("Failed sign-ins allowed in one window."),
   limits: z.strictObject({
     body: size().prefault("1GiB"),
