@@ -13,6 +13,7 @@ import type { VerifyOptions } from "../endpoints/verify/options.ts";
 import type { IdentityOptions } from "../identity/options.ts";
 import type { ThrottleOptions } from "../sign_in/options.ts";
 import type { IssuerOptions } from "../tokens/issuers/options.ts";
+import type { LogOptions } from "../telemetry/options.ts";
 import type { AssertionConfig, TokenOptions } from "../tokens/options.ts";
 import type { ProviderConfig } from "./resolve/providers.ts";
 import type { UpstreamOptions } from "../upstream/options.ts";
@@ -69,7 +70,7 @@ export interface GatewayConfig {
   /** Instances that share the port; `"auto"`: one for each core. */
   readonly workers: number | "auto";
   readonly revocation: { readonly pollIntervalMs: number; readonly maxStalenessMs: number };
-  readonly log: { readonly access: boolean };
+  readonly log: LogOptions;
   /** WebSockets and event streams. */
   readonly longLived: { readonly leewayMs: number };
   readonly throttle: ThrottleOptions;

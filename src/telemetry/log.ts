@@ -4,57 +4,50 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
-import type { AuditEvent, EventSink } from "./events.ts";
+import type { AuditEvent, EventContext, EventSink } from "./events.ts";
+import { levelOf } from "./level.ts";
 
-/** How log lines look. */
-export type LogFormat = "text" | "json";
-
-/** Events that somebody should look at. */
-const WARNINGS: ReadonlySet<AuditEvent["event"]> = new Set([
-  "refresh_reused",
-  "sign_in_throttled",
-  "forwarding_untrusted",
-  "upstream_failed",
-  "identity_unavailable",
-  "issuer_keys_unavailable",
-  "store_unavailable",
-]);
+/** Writes an event as one line, without a line break. */
+export type FormatLine = (event: AuditEvent, context: EventContext, atMs: number) => string;
 
 /** Creates the sink that writes a line for each event. `write` gets it without a line break. */
 export function createEventLog(options: {
-  readonly format: LogFormat;
+  readonly format: FormatLine;
   readonly write: (line: string) => void;
   readonly clock: Clock;
 }): EventSink {
   const { format, write, clock } = options;
   return function log(event, context) {
-    const { event: name, ...facts } = event;
-    const level = name === "internal_error" ? "error" : WARNINGS.has(name) ? "warn" : "info";
-    const time = new Date(clock()).toISOString();
-    if (format === "json") {
-      write(JSON.stringify({
-        time,
-        level,
-        event: name,
-        requestId: context.requestId,
-        client: context.clientAddress,
-        ...facts,
-      }));
-      return;
-    }
-    const details = Object.entries(facts).map(([key, value]) => `${key}=${quoted(value)}`);
-    write(
-      [
-        time.slice(11, 23),
-        level.toUpperCase().padEnd(5),
-        name.padEnd(18),
-        ...details,
-        `client=${quoted(context.clientAddress)}`,
-        `request=${context.requestId}`,
-      ].join(" "),
-    );
+    write(format(event, context, clock()));
   };
 }
+
+/** Our own JSON: the facts of the event beside time, level, request and client. */
+export const jsonLine: FormatLine = (event, context, atMs) => {
+  const { event: name, ...facts } = event;
+  return JSON.stringify({
+    time: new Date(atMs).toISOString(),
+    level: levelOf(name),
+    event: name,
+    requestId: context.requestId,
+    client: context.clientAddress,
+    ...facts,
+  });
+};
+
+/** For a terminal. */
+export const textLine: FormatLine = (event, context, atMs) => {
+  const { event: name, ...facts } = event;
+  const details = Object.entries(facts).map(([key, value]) => `${key}=${quoted(value)}`);
+  return [
+    new Date(atMs).toISOString().slice(11, 23),
+    levelOf(name).toUpperCase().padEnd(5),
+    name.padEnd(18),
+    ...details,
+    `client=${quoted(context.clientAddress)}`,
+    `request=${context.requestId}`,
+  ].join(" ");
+};
 
 /** Quoted unless plain, so that nothing from outside can forge a field or a line. */
 function quoted(value: unknown): string {

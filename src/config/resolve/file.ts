@@ -62,7 +62,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
       pollIntervalMs: durationMs(file.revocation.pollInterval),
       maxStalenessMs: durationMs(file.revocation.maxStaleness),
     },
-    log: file.log,
+    log: { ...file.log, format: file.log.format ?? null },
     longLived: { leewayMs: durationMs(file.longLived.leeway) },
     throttle: {
       windowMs: durationMs(file.throttle.window),

@@ -9,6 +9,7 @@ import { cors } from "./cors.ts";
 import { admin, stop } from "./admin.ts";
 import { demoIdentity, upstreamIdentity } from "./identity.ts";
 import { issuers } from "./issuers.ts";
+import { log } from "./log.ts";
 import { pages } from "./pages.ts";
 import { providers } from "./providers.ts";
 import { route } from "./route.ts";
@@ -79,10 +80,7 @@ export const configSchema = z.strictObject({
     pollInterval: duration("2s", { min: "50ms", max: "5m" }),
     maxStaleness: duration("5s", { min: "100ms", max: "10m" }),
   }).prefault({}),
-  log: z.strictObject({
-    access: z.boolean().prefault(false)
-      .describe("Also write a line for each request that is passed on."),
-  }).prefault({}),
+  log,
   longLived: z.strictObject({
     leeway: duration("30s", { min: "0s", max: "400d" }).describe(
       "How long a WebSocket or event stream may outlive the access token it was opened with.",

@@ -13,10 +13,9 @@ import type { Peers } from "../../gateway/ports.ts";
 import { createReloader, type Reloader } from "../../gateway/reload.ts";
 import type { ConnectionInfo } from "../../http/around.ts";
 import type { SessionStore } from "../../store/port.ts";
-import { createBufferedWriter } from "../../telemetry/buffered_writer.ts";
-import { createEventLog } from "../../telemetry/log.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { complain } from "./console.ts";
+import { openEventLog } from "./event_log.ts";
 import { buildLoaded, createLoadNext } from "./load.ts";
 import type { Sources } from "./load.ts";
 import { createOpenConnections } from "./open_connections.ts";
@@ -57,16 +56,12 @@ export async function createInstance(options: InstanceOptions): Promise<Instance
   const { env, config } = sources;
   const store = await openStore(config.store, env);
   await warnAbout(store);
-  const log = createBufferedWriter(options.write);
+  const log = openEventLog(config.log, mode, options.write);
   const core = createCore({
     store,
     keys: sources.keys,
     clock: systemClock,
-    events: createEventLog({
-      format: mode === "dev" ? "text" : "json",
-      write: log.write,
-      clock: systemClock,
-    }),
+    events: log.events,
     isolatesRequests: false,
     meter: options.meter,
     runtime: RUNTIME,

@@ -160,6 +160,9 @@ export function restartProblems(now: GatewayConfig, next: GatewayConfig): string
     ...(differs(now.revocation, next.revocation) ? [problem("revocation")] : []),
     ...(differs(now.admin, next.admin) ? [problem("admin.listen")] : []),
     ...(now.workers === next.workers ? [] : [problem("workers")]),
+    ...(differs([now.log.format, now.log.chain], [next.log.format, next.log.chain])
+      ? [problem("log")]
+      : []),
   ];
 }
 

@@ -20,7 +20,7 @@ import { createIdentitySource } from "../../identity/source.ts";
 import { withAdminApi } from "./admin.ts";
 import type { SessionStore } from "../../store/port.ts";
 import { createUpstashStore } from "../../store/upstash/store.ts";
-import { createEventLog } from "../../telemetry/log.ts";
+import { createEventLog, jsonLine } from "../../telemetry/log.ts";
 import { importKeyRing } from "../../tokens/key_ring.ts";
 import { importLegacyKey } from "../../tokens/legacy.ts";
 import { createWorkerTransports } from "./transport.ts";
@@ -64,6 +64,9 @@ export async function build(
   if (config.store.kind !== "upstash") {
     problems.push(`store.kind: "${config.store.kind}" can not run on Workers; use "upstash"`);
   }
+  if (config.log.chain || (config.log.format ?? "json") !== "json") {
+    problems.push("log: this runtime writes JSON lines without a chain; remove format and chain");
+  }
   const required = (name: keyof Bindings): string => {
     const value = bindings[name];
     if (typeof value === "string" && value !== "") return value;
@@ -89,7 +92,7 @@ export async function build(
     ...(prefix === undefined || prefix === "" ? {} : { prefix }),
   });
   waitUntil(warnAbout(store));
-  const events = createEventLog({ format: "json", write: log, clock: systemClock });
+  const events = createEventLog({ format: jsonLine, write: log, clock: systemClock });
   const core = createCore(
     { store, keys, clock: systemClock, events, isolatesRequests: true },
     config,

@@ -12,8 +12,7 @@ import type { Mode } from "../../../base/environment.ts";
 import { createAdminParts } from "../../../gateway/admin.ts";
 import { createCore } from "../../../gateway/core.ts";
 import { createReloader } from "../../../gateway/reload.ts";
-import { createBufferedWriter } from "../../../telemetry/buffered_writer.ts";
-import { createEventLog } from "../../../telemetry/log.ts";
+import { openEventLog } from "../event_log.ts";
 import { buildLoaded, checkText, readSources } from "../load.ts";
 import { createOpenConnections } from "../open_connections.ts";
 import { openStore } from "../open.ts";
@@ -125,12 +124,16 @@ function remoteClient(listen: AdminListen): AdminClient {
 async function directClient(mode: Mode): Promise<AdminClient> {
   const sources = await readSources(mode);
   const store = await openStore(sources.config.store, sources.env);
-  const log = createBufferedWriter((text) => Deno.stderr.writeSync(new TextEncoder().encode(text)));
+  const log = openEventLog(
+    { ...sources.config.log, chain: false },
+    mode,
+    (text) => Deno.stderr.writeSync(new TextEncoder().encode(text)),
+  );
   const core = createCore({
     store,
     keys: sources.keys,
     clock: systemClock,
-    events: createEventLog({ format: "json", write: log.write, clock: systemClock }),
+    events: log.events,
     isolatesRequests: false,
     runtime: `deno ${Deno.version.deno}`,
   }, sources.config);

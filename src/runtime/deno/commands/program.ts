@@ -10,6 +10,7 @@
 import { Command, CommanderError } from "commander";
 import { VERSION } from "../../../base/version.ts";
 import { serve } from "../serve.ts";
+import { auditCommands } from "./audit.ts";
 import { configCommands } from "./config.ts";
 import { createContext } from "./context.ts";
 import type { Acting } from "./context.ts";
@@ -55,6 +56,7 @@ export async function runCommand(args: readonly string[]): Promise<number> {
   keyCommands(program, acting);
   configCommands(program, acting);
   tokenCommands(program, acting);
+  auditCommands(program, acting);
   explainCommand(program, acting);
   doctorCommand(program, acting);
 
