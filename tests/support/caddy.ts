@@ -15,7 +15,6 @@ export function startCaddy(site: string): Promise<Peer> {
       Caddyfile: `{
   admin off
   auto_https off
-  persist_config off
 }
 http://:${port} {
   bind 127.0.0.1

@@ -163,6 +163,8 @@ export async function runToEnd(
     args: ["run", "-A", "--no-check", `${ROOT}src/main.ts`, ...args],
     env: { ...env },
     cwd: await Deno.makeTempDir({ prefix: "postern-" }),
+    // One that starts after all would run for ever.
+    signal: AbortSignal.timeout(20_000),
   }).output();
   const decoder = new TextDecoder();
   return { code, output: decoder.decode(stdout) + decoder.decode(stderr) };

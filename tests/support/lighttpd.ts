@@ -21,7 +21,7 @@ cgi.assign = (".sh" => "/bin/sh")
 cgi.execute-x-only = "disable"
 `,
       "environment.sh":
-        "printf 'Content-Type: text/plain\\r\\n\\r\\n'\nenv | grep -E '^(HTTP_|REQUEST_|REMOTE_)'\n",
+        "printf 'Content-Type: text/plain\\r\\n\\r\\n'\nenv | grep -E '^(HTTP_|REQUEST_|REMOTE_|PATH_INFO)'\n",
     },
   }));
 }

@@ -30,6 +30,7 @@ export function startNginx(server: string, options: NginxOptions = {}): Promise<
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log;
 worker_processes 1;
+${Deno.uid() === 0 ? "user root;" : ""}
 events {}
 http {
   access_log off;
