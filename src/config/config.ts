@@ -8,6 +8,7 @@ import type { AdminOptions, StopOptions } from "../admin/options.ts";
 import type { LimitsConfig } from "../http/limits.ts";
 import type { SimpleJwtVersion } from "../access/simplejwt_words.ts";
 import type { CorsOptions } from "../browser/cors.ts";
+import type { ClientOptions } from "../endpoints/standards/clients.ts";
 import type { PagesConfig } from "../endpoints/pages/options.ts";
 import type { VerifyOptions } from "../endpoints/verify/options.ts";
 import type { IdentityOptions } from "../identity/options.ts";
@@ -66,6 +67,8 @@ export interface GatewayConfig {
   readonly tokens: TokenOptions;
   /** Whose words API clients hear; `null`: SimpleJWT's newest at the token endpoints only. */
   readonly compat: SimpleJwtVersion | null;
+  /** Who may introspect tokens. */
+  readonly introspection: readonly ClientOptions[];
   readonly store: StoreConfig;
   /** Instances that share the port; `"auto"`: one for each core. */
   readonly workers: number | "auto";

@@ -16,11 +16,16 @@ export type Secrets = (ref: SecretRef) => string;
 
 /** Each setting that points to a secret, with its path. */
 function secretRefs(file: ConfigFile): readonly (readonly [string, SecretRef])[] {
-  const ofProviders = Object.entries(file.providers).flatMap(([name, { clientSecret }]) =>
-    clientSecret === undefined ? [] : [[`providers.${name}.clientSecret`, clientSecret] as const]
-  );
-  const secret = file.verify?.secret;
-  return secret === undefined ? ofProviders : [...ofProviders, ["verify.secret", secret]];
+  const verify = file.verify?.secret;
+  return [
+    ...Object.entries(file.providers).flatMap(([name, { clientSecret }]) =>
+      clientSecret === undefined ? [] : [[`providers.${name}.clientSecret`, clientSecret] as const]
+    ),
+    ...Object.entries(file.introspection.clients).map(([id, { secret }]) =>
+      [`introspection.clients.${id}.secret`, secret] as const
+    ),
+    ...(verify === undefined ? [] : [["verify.secret", verify] as const]),
+  ];
 }
 
 /**

@@ -18,6 +18,7 @@ const STATUS = {
   unknown_key: 401,
   session_revoked: 401,
   invalid_credentials: 401,
+  invalid_client: 401,
   admin_token_missing: 401,
   admin_token_invalid: 401,
   refresh_missing: 401,
@@ -75,6 +76,7 @@ const TITLE: Readonly<Record<ProblemCode, string>> = {
   admin_host_unknown: "The admin listener is not known by this name",
   config_invalid: "The configuration can not be used",
   not_ready: "The gateway takes no requests at the moment",
+  invalid_client: "A client has to show its credential here",
   invalid_credentials: "The user name or password is wrong",
   refresh_missing: "There is no refresh token",
   refresh_invalid: "The refresh token is not valid",
@@ -177,6 +179,7 @@ function challengeFor(problem: Problem, status: number): string | null {
     return `Bearer realm="postern", error="insufficient_scope", ` +
       `error_description="${TITLE[code]}"${scope}`;
   }
+  if (code === "invalid_client") return 'Basic realm="postern"';
   if (status !== 401) return null;
   if (!INVALID_TOKEN.has(code)) return 'Bearer realm="postern"';
   return `Bearer realm="postern", error="invalid_token", error_description="${TITLE[code]}"`;

@@ -66,7 +66,11 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
   const backend = startBackend();
   const store = await harness.store();
   const keys = await generateKeySet();
-  const env = { ...store.env, POSTERN_KEYS: JSON.stringify(keys) };
+  const env = {
+    ...store.env,
+    POSTERN_KEYS: JSON.stringify(keys),
+    GATE_SECRET: "a secret: with + and %",
+  };
   const common = {
     identity: {
       kind: "upstream",
@@ -75,6 +79,7 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
       claims: { scope: "/user/permissions", email: "/user/email" },
     },
     store: store.config,
+    introspection: { clients: { gate: { secret: { env: "GATE_SECRET" } } } },
     upstreams: {
       app: { targets: [backend.url], assertion: true, timeout: "1s" },
       gone: { targets: ["http://127.0.0.1:9"] },
@@ -411,6 +416,7 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
       await json(
         await fetch(`${url}/auth/introspect`, {
           method: "POST",
+          headers: { authorization: basic("gate", env.GATE_SECRET) },
           body: new URLSearchParams({ token }),
         }),
       );
@@ -419,6 +425,32 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
     assert.equal(active["sub"], "u-2");
     assert.equal((await ask(refresh))["token_type"], "refresh_token");
     assert.deepEqual(await ask("nonsense"), { active: false });
+    const byForm = await fetch(`${url}/auth/introspect`, {
+      method: "POST",
+      body: new URLSearchParams({
+        token: access,
+        client_id: "gate",
+        client_secret: env.GATE_SECRET,
+      }),
+    });
+    assert.equal((await json(byForm))["active"], true);
+    for (
+      const authorization of [
+        "",
+        basic("gate", "wrong"),
+        basic("door", env.GATE_SECRET),
+        `Bearer ${access}`,
+      ]
+    ) {
+      const refused = await fetch(`${url}/auth/introspect`, {
+        method: "POST",
+        headers: authorization === "" ? {} : { authorization },
+        body: new URLSearchParams({ token: access }),
+      });
+      assert.equal(refused.status, 401);
+      assert.match(refused.headers.get("www-authenticate") ?? "", /^Basic /);
+      assert.equal((await json(refused))["code"], "invalid_client");
+    }
 
     for (const token of ["nonsense", access]) {
       const revoked = await fetch(`${url}/auth/revoke`, {
@@ -934,4 +966,10 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
     for (const { password } of Object.values(PEOPLE)) assert.ok(!logs.includes(password));
     return Promise.resolve();
   });
+}
+
+/** RFC 6749 §2.3.1: form-encoded, then RFC 7617. */
+function basic(id: string, secret: string): string {
+  const encoded = [id, secret].map((part) => encodeURIComponent(part).replaceAll("%20", "+"));
+  return `Basic ${btoa(encoded.join(":"))}`;
 }

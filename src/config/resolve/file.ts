@@ -39,6 +39,10 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
     trustedProxies: file.trustedProxies,
     identity: resolveIdentity(file.identity),
     providers: resolveProviders(file, secrets),
+    introspection: Object.entries(file.introspection.clients).map(([id, { secret }]) => ({
+      id,
+      secret: secrets(secret),
+    })),
     issuers: resolveIssuers(file.issuers),
     verify: resolveVerify(file.verify, secrets),
     tokens: {

@@ -11,7 +11,7 @@ import { demoIdentity, upstreamIdentity } from "./identity.ts";
 import { issuers } from "./issuers.ts";
 import { log } from "./log.ts";
 import { pages } from "./pages.ts";
-import { providers } from "./providers.ts";
+import { providers, secretRef } from "./providers.ts";
 import { route } from "./route.ts";
 import { memoryStore, redisStore, sqliteStore, upstashStore } from "./store.ts";
 import { legacy } from "./tokens.ts";
@@ -50,6 +50,14 @@ export const configSchema = z.strictObject({
   ).prefault([]).describe("Proxies in front of Postern whose forwarding headers are believed."),
   identity: z.discriminatedUnion("kind", [upstreamIdentity, demoIdentity]).exactOptional()
     .describe("Who says that a password is right; may be left out where there are providers."),
+  introspection: z.strictObject({
+    clients: z.record(
+      z.string().regex(/^[\x21-\x39\x3B-\x7E]{1,128}$/, {
+        error: "must be visible ASCII without :",
+      }),
+      z.strictObject({ secret: secretRef }),
+    ),
+  }).prefault({ clients: {} }).describe("Who may ask POST /auth/introspect; nobody if absent."),
   providers,
   issuers,
   verify,

@@ -1,0 +1,43 @@
+/**
+ * `POST /auth/revoke`: ends what a token stands for (RFC 7009).
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import { allowOnly, fail } from "../../http/endpoint.ts";
+import type { GatewayEnv } from "../../http/endpoint.ts";
+import type { Sessions } from "../../sessions/sessions.ts";
+import type { TokenVerifier } from "../../tokens/verify.ts";
+import { presentedToken } from "./presented.ts";
+
+/**
+ * The endpoint. Whoever holds a token may end it (§2: a public client). One that is
+ * not valid needs no ending: 200 as well (§2.2).
+ */
+export function revocation(parts: {
+  readonly sessions: Sessions;
+  readonly verifier: TokenVerifier;
+}): Hono<GatewayEnv> {
+  const { sessions, verifier } = parts;
+  const app = new Hono<GatewayEnv>();
+
+  app.post("/revoke", async (c) => {
+    const presented = await presentedToken(c.req.raw, verifier);
+    if (presented.kind === "problem") return fail(c, presented.problem);
+    const { token } = presented;
+    if (typeof token !== "string") {
+      const { subject, sid, jti } = token;
+      if (token.type === "refresh") {
+        await sessions.endOf(token);
+        c.get("around").emit({ event: "session_revoked", subject, sid });
+      } else {
+        await sessions.endToken(token);
+        c.get("around").emit({ event: "token_revoked", subject, jti });
+      }
+    }
+    c.header("cache-control", "no-store");
+    return c.body(null, 200);
+  });
+  allowOnly(app, "/revoke", ["POST"]);
+  return app;
+}
