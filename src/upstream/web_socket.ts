@@ -104,11 +104,13 @@ export function bridge(client: SocketEnd, upstream: SocketEnd, onClosed: () => v
     };
     return (data) => {
       if (closed) return;
-      to.send(data);
-      const waiting = to.bufferedBytes();
-      if (waiting > LIMIT_BYTES && from.pause === undefined) {
+      // Of what waits already: one large message is no slow reader.
+      if (from.pause === undefined && to.bufferedBytes() > LIMIT_BYTES) {
         end(CLOSE_CODE.tryAgainLater, "the other side reads too slowly");
-      } else if (waiting > HIGH_WATER_BYTES && !paused && from.pause !== undefined) {
+        return;
+      }
+      to.send(data);
+      if (from.pause !== undefined && !paused && to.bufferedBytes() > HIGH_WATER_BYTES) {
         paused = true;
         from.pause();
         setTimeout(resumeWhenDrained, DRAIN_CHECK_MS);
