@@ -54,5 +54,7 @@ function sorted(error: Error): readonly [TransportFailure, string] {
     const known = KNOWN[code];
     if (known !== undefined) return known;
   }
+  // First: what is wrong with a certificate is told with the names that are in it.
+  if (/certificate|altname/i.test(message)) return ["cut", "the TLS handshake failed"];
   return ["cut", networkReason(error)];
 }
