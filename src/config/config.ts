@@ -57,6 +57,8 @@ export interface GatewayConfig {
   readonly cors: CorsOptions | null;
   readonly pages: PagesConfig;
   readonly trustedProxies: readonly string[];
+  /** For what Postern asks others, beside upstreams; `null`: directly. */
+  readonly proxy: string | null;
   readonly identity: IdentityOptions;
   /** OpenID providers by name. */
   readonly providers: ReadonlyMap<string, ProviderConfig>;

@@ -369,3 +369,45 @@ test("a store's token is not sent over the network in clear", async () => {
   assert.notEqual(code, 0);
   assert.match(output, /UPSTASH_REDIS_REST_URL: .* in clear; use https/);
 });
+
+test("a proxy that the configuration names is used for others, and not for this machine", async () => {
+  const seen: string[] = [];
+  const proxy = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+    seen.push(`${request.method} ${request.headers.get("host")}`);
+    const { username } = await request.json();
+    return Response.json({ user: { id: username } });
+  });
+  const backend = startBackend();
+  const start = (url: string) =>
+    startGatewayProcess({
+      config: {
+        proxy: `http://127.0.0.1:${proxy.addr.port}`,
+        identity: { kind: "upstream", url, subject: "/user/id" },
+        store: { kind: "sqlite", path: `${Deno.makeTempDirSync()}/p.db` },
+        upstreams: { app: { targets: [backend.url] } },
+        routes: [{ path: "/public/*", upstream: "app", auth: "none" }],
+      },
+      // Deno's own question, which has nothing to do with us.
+      env: { DENO_NO_UPDATE_CHECK: "1" },
+    });
+  const away = await start("http://login-service/in");
+  const here = await start(`${backend.url}/login`);
+  try {
+    for (const gateway of [away, here]) {
+      const answer = await fetch(`${gateway.url}/auth/login`, {
+        method: "POST",
+        body: new URLSearchParams({ username: "ada", password: PEOPLE.ada.password }),
+      });
+      assert.equal(answer.status, 200, await answer.text());
+      const open = await fetch(`${gateway.url}/public/x`);
+      assert.equal(open.status, 200);
+      await open.body?.cancel();
+    }
+    assert.deepEqual(seen, ["POST login-service"]);
+  } finally {
+    await away.stop();
+    await here.stop();
+    await backend.stop();
+    await proxy.shutdown();
+  }
+});

@@ -37,6 +37,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
       texts: file.pages.texts,
     },
     trustedProxies: file.trustedProxies,
+    proxy: file.proxy ?? null,
     identity: resolveIdentity(file.identity),
     providers: resolveProviders(file, secrets),
     introspection: Object.entries(file.introspection.clients).map(([id, { secret }]) => ({

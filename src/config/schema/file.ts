@@ -43,6 +43,9 @@ export const configSchema = z.strictObject({
     "Front ends on other origins that may use Postern's own paths: tokens, session, refresh.",
   ),
   pages,
+  proxy: httpUrl("the URL of a proxy", { path: false }).exactOptional().describe(
+    "Through which Postern asks login endpoints, providers and its store; upstreams and this machine never. Deno only. HTTP_PROXY has no say.",
+  ),
   trustedProxies: z.array(
     z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
       error: 'must be an address or CIDR block, such as "10.0.0.0/8"',

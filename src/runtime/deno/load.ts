@@ -156,6 +156,7 @@ export function restartProblems(now: GatewayConfig, next: GatewayConfig): string
   const differs = (one: unknown, other: unknown) => JSON.stringify(one) !== JSON.stringify(other);
   const problem = (setting: string) => `${setting}: can not change without a restart`;
   return [
+    ...(differs(now.proxy, next.proxy) ? [problem("proxy")] : []),
     ...(differs(now.store, next.store) ? [problem("store")] : []),
     ...(differs(now.revocation, next.revocation) ? [problem("revocation")] : []),
     ...(differs(now.admin, next.admin) ? [problem("admin.listen")] : []),

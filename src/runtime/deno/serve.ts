@@ -10,6 +10,7 @@ import { createPromMeter, renderTogether } from "../../telemetry/prom_meter.ts";
 import { addressOf, adminGuard, listenAdmin } from "./admin_listener.ts";
 import { complain, devBanner, print, startLine, writeAll } from "./console.ts";
 import { assertDemoIsLocal } from "./exposure.ts";
+import { useProxy } from "./proxy_variables.ts";
 import { createInstance, RUNTIME } from "./instance.ts";
 import { checkText, readSources } from "./load.ts";
 import { portFrom } from "./open.ts";
@@ -25,6 +26,7 @@ export async function serve(mode: Mode): Promise<number> {
   const first = await readSources(mode);
   const { env, config } = first;
   assertDemoIsLocal(config, env);
+  if (config.proxy !== null) useProxy(config.proxy);
   const guard = await adminGuard(config.admin.listen, env);
   const instances = config.workers === "auto" ? availableParallelism() : config.workers;
 

@@ -67,6 +67,9 @@ export async function build(
   if (config.log.chain || (config.log.format ?? "json") !== "json") {
     problems.push("log: this runtime writes JSON lines without a chain; remove format and chain");
   }
+  if (config.proxy !== null) {
+    problems.push("proxy: can not be used on Workers; remove the setting");
+  }
   const required = (name: keyof Bindings): string => {
     const value = bindings[name];
     if (typeof value === "string" && value !== "") return value;

@@ -16,7 +16,9 @@ import { runCommand } from "./program.ts";
  */
 export async function run(): Promise<never> {
   for (const name of dropProxyVariables()) {
-    complain(`warning: ${name} is ignored: what Postern asks others goes to them directly`);
+    complain(
+      `warning: ${name} is ignored: where Postern is to ask others through a proxy, set "proxy"`,
+    );
   }
   try {
     Deno.exit(await runCommand(Deno.args));
