@@ -82,13 +82,13 @@ function inWordsOfNginx(said: Response, target: string | null): Response {
 }
 
 /**
- * nginx before 1.23 hands on the first `Set-Cookie` line only, so that each cookie
+ * nginx before 1.23 hands on the first `Set-Cookie` line only, and Caddy joins them, so that each cookie
  * also has a header of its own: `X-Auth-Set-Cookie-Access`, `-Refresh`, `-Csrf`.
  */
 function addCookies(headers: Headers, dialect: Dialect, setCookies: readonly string[]): void {
   for (const cookie of setCookies) {
     headers.append("set-cookie", cookie);
-    if (dialect !== "auth-request") continue;
+    if (dialect === "ext-authz") continue;
     const name = cookie.slice(0, cookie.indexOf("=")).replace(/^__Host-/, "");
     headers.set(`x-auth-set-cookie-${name.replace(/^postern-/, "")}`, cookie);
   }

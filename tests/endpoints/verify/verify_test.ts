@@ -372,7 +372,7 @@ Deno.test("refusals: 401 and the way to sign in for nginx, a redirect for the ot
   });
 });
 
-Deno.test("a rotation in passing: whole Set-Cookie lines, and one header for each to nginx", async () => {
+Deno.test("a rotation in passing: whole Set-Cookie lines, and one header for each", async () => {
   await withStand(async ({ port, host, signIn, gateway }) => {
     const { refresh } = await signIn();
     gateway.clock.advance(31 * 60_000);
@@ -388,7 +388,8 @@ Deno.test("a rotation in passing: whole Set-Cookie lines, and one header for eac
     for (const dialect of ["forward-auth", "ext-authz"] as const) {
       const again = await ask(port, dialect, request);
       assert.equal(again.status, 200);
-      assert.equal(again.headers.get("x-auth-set-cookie-access"), undefined);
+      const single = again.headers.get("x-auth-set-cookie-access");
+      assert.equal(single, dialect === "ext-authz" ? undefined : access);
       assert.ok(again.headers.get("set-cookie")?.startsWith("postern-"));
     }
     const post = await ask(port, "auth-request", { ...request, method: "POST" });
@@ -438,4 +439,69 @@ Deno.test("a shared secret opens the endpoints, and no other path with it", asyn
     const stray = await send(port, { ...request, headers: [`X-Verify-Secret: ${SECRET}`] });
     assert.equal(stray.status, 403);
   }, { verify: { secret: { env: "VERIFY_SECRET" } } });
+});
+
+Deno.test("questions as Traefik, ingress-nginx and Envoy put them", async () => {
+  await withStand(async ({ port, host, signIn }) => {
+    const { access } = await signIn();
+    const client = ["User-Agent: Mozilla/5.0", "Accept: */*", `Cookie: postern-access=${access}`];
+    const questions: Record<string, ClientRequest> = {
+      // Traefik v3: hop-by-hop headers are gone, X-Forwarded-* are its own.
+      traefik: {
+        method: "GET",
+        target: "/auth/verify/forward-auth",
+        host: "postern:8787",
+        headers: [
+          ...client,
+          "Accept-Encoding: gzip",
+          "X-Forwarded-For: 203.0.113.7",
+          `X-Forwarded-Host: ${host}`,
+          "X-Forwarded-Method: GET",
+          "X-Forwarded-Port: 80",
+          "X-Forwarded-Proto: http",
+          "X-Forwarded-Server: traefik-7d9",
+          "X-Forwarded-Uri: /x?a=b%2Fc",
+        ],
+      },
+      // ingress-nginx 1.x: its own location with the annotations' URL.
+      "ingress-nginx": {
+        method: "GET",
+        target: "/auth/verify/auth-request",
+        host: "postern.default.svc.cluster.local",
+        headers: [
+          ...client,
+          `X-Original-URL: http://${host}/x?a=b%2Fc`,
+          "X-Original-Method: GET",
+          "X-Sent-From: nginx-ingress-controller",
+          "X-Real-IP: 203.0.113.7",
+          "X-Forwarded-For: 203.0.113.7",
+          "X-Auth-Request-Redirect: /x?a=b%2Fc",
+          "X-Request-ID: 0123456789abcdef0123456789abcdef",
+        ],
+      },
+      // Envoy 1.3x: the request's own line behind the prefix, an empty body.
+      envoy: {
+        method: "GET",
+        target: "/auth/verify/ext-authz/x?a=b%2Fc",
+        host,
+        headers: [
+          ...client,
+          "Content-Length: 0",
+          "X-Envoy-Internal: true",
+          "X-Forwarded-For: 10.0.0.9",
+          "X-Envoy-Expected-Rq-Timeout-Ms: 5000",
+        ],
+      },
+    };
+    for (const [name, question] of Object.entries(questions)) {
+      const answer = await send(port, question);
+      assert.equal(answer.status, 200, `${name}: ${answer.text}`);
+      assert.equal(answer.headers.get("x-auth-subject"), "demo", name);
+      const anonymous = {
+        ...question,
+        headers: question.headers.filter((h) => !h.startsWith("Cookie")),
+      };
+      assert.equal((await send(port, anonymous)).status, 401, name);
+    }
+  });
 });
