@@ -7,6 +7,7 @@
 import { VERSION } from "../base/version.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { createReassert } from "../sessions/reassert.ts";
+import { createRequestSpans, type RequestSpans } from "../http/request_spans.ts";
 import { createRevocationView } from "../sessions/revocation_view.ts";
 import type { RevocationView } from "../sessions/revocation_view.ts";
 import { type Activity, createActivity } from "../telemetry/activity.ts";
@@ -30,11 +31,13 @@ export interface Core extends Pick<CorePorts, "store" | "keys" | "clock"> {
   readonly recent: RecentEvents;
   readonly view: RevocationView;
   readonly lifecycle: Lifecycle;
+  /** `null`: nobody collects spans. */
+  readonly spans: RequestSpans | null;
 }
 
 /** Builds the core. A change of `revocation` takes a restart. */
 export function createCore(
-  { store, keys, clock, events: log, isolatesRequests, meter, peers, runtime }: CorePorts,
+  { store, keys, clock, events: log, isolatesRequests, meter, spans, peers, runtime }: CorePorts,
   { revocation, tokens }: Pick<GatewayConfig, "revocation" | "tokens">,
 ): Core {
   const activity = createActivity(clock);
@@ -86,6 +89,7 @@ export function createCore(
     recent,
     view,
     lifecycle: createLifecycle(events),
+    spans: spans === undefined ? null : createRequestSpans(spans),
   };
 }
 

@@ -122,7 +122,11 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     words,
     outgoingHeaders,
     finish,
-    noteAnswer: createNoteAnswer({ metrics: core.metrics, logsAccess: config.log.access }),
+    noteAnswer: createNoteAnswer({
+      metrics: core.metrics,
+      spans: core.spans,
+      logsAccess: config.log.access,
+    }),
     hiddenBody: ports.hiddenBody ?? (() => null),
     attachLifeline,
   });
@@ -170,22 +174,27 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     }
   }
 
+  async function answered(inbound: Inbound, request: Request, connection: ConnectionInfo) {
+    if (isStray(inbound.headers, inbound.target.path)) {
+      return finish.own(inbound, null, words.refuse(inbound, { code: "untrusted_proxy" }));
+    }
+    try {
+      return await answer(inbound, request, connection);
+    } catch (error) {
+      return finish.own(inbound, null, failure(error, inbound.around));
+    }
+  }
+
   return {
     async fetch(request, connection) {
+      const beganAtMs = core.spans === null ? 0 : performance.now();
       const reading = read(request, connection);
-      if (reading.kind === "refused") {
-        const { asked, problem } = reading;
-        return finish.own(asked, null, words.refuse(asked, problem));
-      }
-      const { inbound } = reading;
-      if (isStray(inbound.headers, inbound.target.path)) {
-        return finish.own(inbound, null, words.refuse(inbound, { code: "untrusted_proxy" }));
-      }
-      try {
-        return await answer(inbound, request, connection);
-      } catch (error) {
-        return finish.own(inbound, null, failure(error, inbound.around));
-      }
+      const asked = reading.kind === "refused" ? reading.asked : reading.inbound;
+      const response = reading.kind === "refused"
+        ? finish.own(asked, null, words.refuse(asked, reading.problem))
+        : await answered(reading.inbound, request, connection);
+      core.spans?.answered(asked.around.trace, asked.method, response.status, beganAtMs);
+      return response;
     },
     inside: {
       core,

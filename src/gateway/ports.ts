@@ -9,6 +9,7 @@ import type { IdentitySource } from "../identity/port.ts";
 import type { HiddenBody } from "../http/request_body.ts";
 import type { Revocation, SessionStore } from "../store/port.ts";
 import type { EventSink } from "../telemetry/events.ts";
+import type { SpanSink } from "../telemetry/spans.ts";
 import type { Meter } from "../telemetry/meter.ts";
 import type { Transports } from "../upstream/transport.ts";
 import type { KeyRing } from "../tokens/key_ring.ts";
@@ -32,6 +33,8 @@ export interface CorePorts {
   /** What metrics are made with; a small one if absent. */
   readonly meter?: Meter;
   readonly peers?: Peers;
+  /** Takes spans; absent: nobody collects them. */
+  readonly spans?: SpanSink;
   /** Name and version of the runtime. */
   readonly runtime?: string;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Inbound } from "../http/inbound.ts";
+import type { RequestSpans } from "../http/request_spans.ts";
 import type { GatewayMetrics, UpstreamOutcome } from "../telemetry/metrics.ts";
 import type { CallerToken } from "../tokens/claims.ts";
 import type { Outcome } from "./dispatch.ts";
@@ -25,8 +26,10 @@ export type NoteAnswer = (inbound: Inbound, status: number, facts: Answered) => 
 
 /** Prepares {@link NoteAnswer}. `logsAccess`: each request gets a line in the log, too. */
 export function createNoteAnswer(
-  { metrics, logsAccess }: {
+  { metrics, spans, logsAccess }: {
     readonly metrics: Pick<GatewayMetrics, "answered">;
+    /** `null`: nobody collects spans. */
+    readonly spans: RequestSpans | null;
     readonly logsAccess: boolean;
   },
 ): NoteAnswer {
@@ -42,6 +45,16 @@ export function createNoteAnswer(
       totalMs,
       upstreamMs: facts.answeredAtMs - facts.sentAtMs,
       outcome: kindOf(facts.outcome),
+    });
+    spans?.passedOn(around.trace, {
+      method,
+      route: route.pattern,
+      upstream,
+      status,
+      beganAtMs,
+      sentAtMs: facts.sentAtMs,
+      answeredAtMs: facts.answeredAtMs,
+      error: facts.outcome.kind === "failed" ? facts.outcome.problem.code : null,
     });
     if (!logsAccess) return;
     around.emit({

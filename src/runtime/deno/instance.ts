@@ -19,6 +19,7 @@ import { openEventLog } from "./event_log.ts";
 import { buildLoaded, createLoadNext } from "./load.ts";
 import type { Sources } from "./load.ts";
 import { createOpenConnections } from "./open_connections.ts";
+import { createSpanExporter, otlpTarget } from "./otlp.ts";
 import { openStore, portFrom } from "./open.ts";
 
 /** Name and version of what we stand on. */
@@ -57,6 +58,12 @@ export async function createInstance(options: InstanceOptions): Promise<Instance
   const store = await openStore(config.store, env);
   await warnAbout(store);
   const log = openEventLog(config.log, mode, options.write);
+  const target = otlpTarget(env);
+  const exporter = target === null ? null : createSpanExporter(
+    target,
+    env["OTEL_SERVICE_NAME"] || "postern",
+    (reason) => complain(`warning: spans can not be exported: ${reason}`),
+  );
   const core = createCore({
     store,
     keys: sources.keys,
@@ -64,6 +71,7 @@ export async function createInstance(options: InstanceOptions): Promise<Instance
     events: log.events,
     isolatesRequests: false,
     meter: options.meter,
+    ...(exporter === null ? {} : { spans: exporter.sink }),
     runtime: RUNTIME,
     ...(options.peers === undefined ? {} : { peers: options.peers }),
   }, config);
@@ -117,6 +125,7 @@ export async function createInstance(options: InstanceOptions): Promise<Instance
       const { gateway } = reloader.current();
       if (server !== null) await wind(server, gateway.inside.config.stop);
       gateway.close();
+      await exporter?.close();
       await store.close();
       log.flush();
     },
