@@ -139,8 +139,10 @@ export function startUpstashRest(options: {
     let end = () => {};
     const stream = new ReadableStream<Uint8Array>({
       start(controller) {
-        const say = (kind: string, payload: unknown) =>
+        const say = (kind: string, payload: unknown) => {
+          if (!open.has(end)) return;
           controller.enqueue(encoder.encode(`data: ${kind},${channel},${payload}\n\n`));
+        };
         end = () => {
           if (!open.delete(end)) return;
           subscriber.disconnect();

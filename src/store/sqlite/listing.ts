@@ -40,10 +40,10 @@ export function createSqliteListing(
       `SELECT groups FROM session WHERE subject = ? AND revoked_until IS NULL
        ORDER BY created_at DESC LIMIT 1`,
     ),
+    // The index alone answers it: rows that ran out a moment ago are counted in.
     count: database.prepare(
       `SELECT count(*) AS n FROM session
-       WHERE subject = ? AND revoked_until IS NULL AND created_at > ?
-         AND refresh_expires_at_seconds * 1000 > ?`,
+       WHERE subject = ? AND revoked_until IS NULL AND created_at > ?`,
     ),
   };
 
@@ -83,7 +83,7 @@ export function createSqliteListing(
       // The subject's own group stands first. What only another of its groups ends is counted in.
       const [own = EVERYBODY] = groupsOf(youngest);
       const mark = revocations.markOf([own], nowMs) ?? -1;
-      return integer(sql.count.get(subject, mark, nowMs) ?? {}, "n");
+      return integer(sql.count.get(subject, mark) ?? {}, "n");
     },
   };
 }
