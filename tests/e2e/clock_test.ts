@@ -39,7 +39,7 @@ Deno.test({
     const wrong = await start({
       LD_PRELOAD: FAKETIME,
       FAKETIME_TIMESTAMP_FILE: clock,
-      FAKETIME_CACHE_DURATION: "1",
+      FAKETIME_NO_CACHE: "1",
       FAKETIME_DONT_FAKE_MONOTONIC: "1",
     });
     const post = (port: number, path: string, body: object, headers: HeadersInit = {}) =>
@@ -62,7 +62,7 @@ Deno.test({
     };
     const setClock = async (seconds: number) => {
       await Deno.writeTextFile(clock, `${seconds < 0 ? "" : "+"}${seconds}`);
-      await pause(1_200);
+      await pause(100);
     };
     try {
       for (const minutes of [-1, -60, -300, 20]) {

@@ -48,7 +48,7 @@ export async function startFleet(options: {
           POSTERN_KEYS: JSON.stringify({ keys }),
           LD_PRELOAD: FAKETIME,
           FAKETIME_TIMESTAMP_FILE: clockOf(index),
-          FAKETIME_CACHE_DURATION: "1",
+          FAKETIME_NO_CACHE: "1",
           FAKETIME_DONT_FAKE_MONOTONIC: "1",
         },
       }),
