@@ -5,6 +5,8 @@
  * @module
  */
 import type { Asking } from "../http/inbound.ts";
+import { isAuthenticationMet } from "../policy/authentication.ts";
+import type { Clock } from "../base/clock.ts";
 import type { Problem } from "../http/problem.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { CallerToken } from "../tokens/claims.ts";
@@ -35,8 +37,9 @@ export function createDecide(parts: {
   readonly readCredential: ReadCredential;
   readonly identify: Identify;
   readonly sessions: Pick<Sessions, "status">;
+  readonly clock: Clock;
 }): Decide {
-  const { readCredential, identify, sessions } = parts;
+  const { readCredential, identify, sessions, clock } = parts;
 
   function authorised(
     named: Caller | Refusal,
@@ -48,7 +51,7 @@ export function createDecide(parts: {
     }
     return rule.strict
       ? strictly(named, rule, credential)
-      : verdict(named, unmet(named.token, rule), credential);
+      : verdict(named, unmet(named.token, rule, clock), credential);
   }
 
   async function strictly(
@@ -59,7 +62,7 @@ export function createDecide(parts: {
     const isLive = await sessions.status(caller.token) === "live";
     return verdict(
       caller,
-      isLive ? unmet(caller.token, rule) : { code: "session_revoked" },
+      isLive ? unmet(caller.token, rule, clock) : { code: "session_revoked" },
       credential,
     );
   }
@@ -81,10 +84,14 @@ function verdict(caller: Caller, problem: Problem | null, credential: Credential
 }
 
 /** What the token lacks, or `null`. */
-function unmet({ claims }: CallerToken, rule: AccessRule): Problem | null {
-  if (rule.satisfied === null || rule.satisfied(claims)) return null;
-  return {
-    code: "insufficient_scope",
-    ...(rule.requiredScope === undefined ? {} : { scope: rule.requiredScope }),
-  };
+function unmet({ claims }: CallerToken, rule: AccessRule, clock: Clock): Problem | null {
+  if (rule.satisfied !== null && !rule.satisfied(claims)) {
+    return {
+      code: "insufficient_scope",
+      ...(rule.requiredScope === undefined ? {} : { scope: rule.requiredScope }),
+    };
+  }
+  const { authentication } = rule;
+  if (authentication === null || isAuthenticationMet(authentication, claims, clock())) return null;
+  return { code: "insufficient_user_authentication", authentication };
 }

@@ -15,6 +15,7 @@ import type { TokenVerifier } from "../tokens/verify.ts";
 import type { Credential } from "./credential.ts";
 import type { Denied } from "./decide.ts";
 import { loginLocation } from "./login_location.ts";
+import type { StepUp } from "./step_up.ts";
 import { drfResponse, resourceRefusal, timeBeforeType } from "./simplejwt_words.ts";
 import type { ResourceRefusal, SimpleJwtVersion } from "./simplejwt_words.ts";
 
@@ -33,8 +34,10 @@ export function createRefusalWords(parts: {
   readonly compat: SimpleJwtVersion | null;
   readonly jar: CookieJar;
   readonly verifier: TokenVerifier;
+  /** The way to a stronger sign-in; `null` where there are no providers. */
+  readonly stepUp: StepUp | null;
 }): RefusalWords {
-  const { loginPath, compat, jar, verifier } = parts;
+  const { loginPath, compat, jar, verifier, stepUp } = parts;
 
   function answer(inbound: Unreadable, problem: Problem, subject: string | null): Response {
     const { method, headers, around, target } = inbound;
@@ -45,20 +48,22 @@ export function createRefusalWords(parts: {
       path: target?.path ?? "",
       ...(subject === null ? {} : { subject }),
     });
-    return isSignInProblem(problem) && isNavigation(method, headers)
-      ? toLogin(target, problem)
-      : problemResponse(problem, around.trace.requestId);
+    const onward = isNavigation(method, headers) ? wayOn(target, problem, subject) : null;
+    return onward === null ? problemResponse(problem, around.trace.requestId) : new Response(null, {
+      status: 302,
+      headers: { location: onward, "cache-control": "no-store" },
+    });
   }
 
-  function toLogin(target: Target | null, { code }: Problem): Response {
+  /** Where a browser goes that is going somewhere. */
+  function wayOn(target: Target | null, problem: Problem, subject: string | null): string | null {
     const returnTo = target === null ? "/" : target.path + target.search;
-    return new Response(null, {
-      status: 302,
-      headers: {
-        location: loginLocation(loginPath, returnTo, code !== "token_missing"),
-        "cache-control": "no-store",
-      },
-    });
+    if (isSignInProblem(problem)) {
+      return loginLocation(loginPath, returnTo, problem.code !== "token_missing");
+    }
+    const { authentication } = problem;
+    if (authentication === undefined || subject === null || stepUp === null) return null;
+    return stepUp(subject, authentication, returnTo);
   }
 
   /** What an API client hears instead of a problem document; browsers keep theirs. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Cors } from "../browser/cors.ts";
+import type { AuthenticationRule } from "../policy/authentication.ts";
 import type { CallerToken } from "../tokens/claims.ts";
 
 /** Of a prepared route, what the decision needs. */
@@ -16,6 +17,8 @@ export interface AccessRule {
   readonly transparent: boolean;
   readonly satisfied: ((claims: CallerToken["claims"]) => boolean) | null;
   readonly requiredScope: readonly string[] | undefined;
+  /** How and when the caller must have signed in; `null`: in any way, at any time. */
+  readonly authentication: AuthenticationRule | null;
   readonly cors: Cors | null;
 }
 

@@ -20,6 +20,13 @@ export function danglingReferences(file: ConfigFile): string[] {
         }`,
       );
     }
+    const asksForContext = route.require?.acr !== undefined ||
+      route.require?.maxAuthAge !== undefined;
+    if (asksForContext && Object.keys(file.providers).length === 0) {
+      problems.push(
+        `routes[${index}].require: acr and maxAuthAge are known of sign-ins at providers only, and there are none`,
+      );
+    }
     if (route.auth === "none") {
       for (const key of ["require", "revocation", "refresh"] as const) {
         const value = route[key];

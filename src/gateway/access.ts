@@ -18,6 +18,7 @@ import { createRenew } from "../access/renew.ts";
 import type { Renew } from "../access/renew.ts";
 import { createRefusalWords } from "../access/refusal.ts";
 import type { RefusalWords } from "../access/refusal.ts";
+import { createStepUp } from "../access/step_up.ts";
 import { createAuthenticate } from "../access/standing.ts";
 import type { Authenticate } from "../access/standing.ts";
 import { createCookieJar } from "../browser/cookies.ts";
@@ -121,12 +122,17 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     isTrustedOrigin,
     schemes,
     readCredential,
-    decide: createDecide({ readCredential, sessions, identify }),
+    decide: createDecide({ readCredential, sessions, identify, clock }),
     words: createRefusalWords({
       loginPath: `${config.paths.auth}/login`,
       compat: config.compat,
       jar,
       verifier,
+      stepUp: config.providers.size === 0 ? null : createStepUp({
+        prefix: config.paths.auth,
+        providers: Array.from(config.providers.keys()),
+        onlySource: config.providers.size === 1 && config.identity.kind === "none",
+      }),
     }),
   };
 }

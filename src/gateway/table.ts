@@ -10,6 +10,7 @@ import { sizeBytes } from "../base/size.ts";
 import { createCors } from "../browser/cors.ts";
 import type { GatewayConfig, RouteConfig } from "../config/config.ts";
 import { compileRequirement } from "../policy/requirement.ts";
+import type { AuthenticationRule } from "../policy/authentication.ts";
 import { createRewrite } from "../policy/rewrite.ts";
 import { compileRoutes } from "../policy/routes.ts";
 import type { RoutePattern, RouteTable } from "../policy/routes.ts";
@@ -79,6 +80,7 @@ export function compileTable(
             transparent: route.refresh === "transparent",
             satisfied: route.require === undefined ? null : compileRequirement(route.require),
             requiredScope: route.require?.scope,
+            authentication: authenticationOf(route),
             maxBodyBytes: route.maxBody === undefined
               ? config.limits.bodyBytes
               : sizeBytes(route.maxBody),
@@ -103,6 +105,16 @@ export function compileTable(
       };
     }),
   ]);
+}
+
+function authenticationOf({ require }: RouteConfig): AuthenticationRule | null {
+  if (require?.acr === undefined && require?.maxAuthAge === undefined) return null;
+  return {
+    acrValues: require.acr ?? [],
+    maxAgeSeconds: require.maxAuthAge === undefined
+      ? null
+      : Math.round(durationMs(require.maxAuthAge) / 1000),
+  };
 }
 
 /** Never forwarded, whatever the configuration says. */

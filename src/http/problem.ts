@@ -14,6 +14,7 @@ const STATUS = {
   navigation_required: 400,
   token_missing: 401,
   token_invalid: 401,
+  insufficient_user_authentication: 401,
   token_expired: 401,
   unknown_key: 401,
   session_revoked: 401,
@@ -86,6 +87,7 @@ const TITLE: Readonly<Record<ProblemCode, string>> = {
   origin_not_allowed: "Another origin may not ask this",
   untrusted_proxy: "Only proxies of the configuration (verify) may ask here",
   insufficient_scope: "The access token does not allow this",
+  insufficient_user_authentication: "This asks for a stronger or more recent sign-in",
   not_found: "There is nothing here",
   session_not_found: "There is no such session",
   method_not_allowed: "This method is not allowed here",
@@ -133,6 +135,11 @@ export interface Problem {
   readonly retryAfterSeconds?: number;
   /** For `insufficient_scope`: what would have sufficed. */
   readonly scope?: readonly string[];
+  /** For `insufficient_user_authentication`: what would have sufficed (RFC 9470 section 3). */
+  readonly authentication?: {
+    readonly acrValues: readonly string[];
+    readonly maxAgeSeconds: number | null;
+  };
   /** For `method_not_allowed`. */
   readonly allow?: readonly string[];
   /** Further members of the document. */
@@ -180,6 +187,12 @@ function challengeFor(problem: Problem, status: number): string | null {
       `error_description="${TITLE[code]}"${scope}`;
   }
   if (code === "invalid_client") return 'Basic realm="postern"';
+  if (code === "insufficient_user_authentication") {
+    const { acrValues = [], maxAgeSeconds = null } = problem.authentication ?? {};
+    return `Bearer realm="postern", error="${code}", error_description="${TITLE[code]}"` +
+      (acrValues.length === 0 ? "" : `, acr_values="${acrValues.join(" ")}"`) +
+      (maxAgeSeconds === null ? "" : `, max_age="${maxAgeSeconds}"`);
+  }
   if (status !== 401) return null;
   if (!INVALID_TOKEN.has(code)) return 'Bearer realm="postern"';
   return `Bearer realm="postern", error="invalid_token", error_description="${TITLE[code]}"`;

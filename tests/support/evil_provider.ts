@@ -20,6 +20,8 @@ export interface EvilKey {
 /** What is spoiled; what is absent is as it should be. */
 export interface Spoiling {
   discovery?(document: Json): Json;
+  /** Sees what a browser brought to the authorization endpoint. */
+  question?(query: URLSearchParams): void;
   /** Parameters that come back to the callback. */
   authorization?(answer: Record<string, string>): Record<string, string>;
   header?(header: Json): Json;
@@ -123,6 +125,7 @@ export async function startEvilProvider(spoiling: Spoiling = {}): Promise<EvilPr
   Object.assign(self, { issuer: `http://localhost:${server.addr.port}` });
 
   function authorize(query: URLSearchParams): Response {
+    self.spoiling.question?.(query);
     const code = crypto.randomUUID();
     codes.set(code, {
       nonce: query.get("nonce") ?? "",

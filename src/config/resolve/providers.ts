@@ -37,7 +37,9 @@ export function resolveProviders(
     (file.identity === undefined ? 0 : 1);
   const shared = {
     prefixesSubject: sources > 1,
-    keepsContext: false,
+    keepsContext: file.routes.some(({ require }) =>
+      require?.acr !== undefined || require?.maxAuthAge !== undefined
+    ),
     tolerance: file.tokens.clockTolerance,
   };
   return new Map(

@@ -7,7 +7,7 @@ import * as z from "zod";
 import { patternProblem } from "../../policy/pattern.ts";
 import { headerRuleProblem, isHeaderValue, passedHeaderProblem } from "../header_rules.ts";
 import { cors } from "./cors.ts";
-import { claimName, scopeToken, size } from "./values.ts";
+import { claimName, duration, scopeToken, size } from "./values.ts";
 
 const rulesFor = (direction: "request" | "response") => {
   const name = z.string().superRefine((text, context) => {
@@ -52,6 +52,12 @@ export const route = z.strictObject({
   require: z.strictObject({
     scope: z.array(scopeToken).min(1).exactOptional(),
     claims: z.record(claimName, claimRequirement).exactOptional(),
+    acr: z.array(scopeToken).min(1).exactOptional().describe(
+      "Authentication contexts of a provider, best first; a browser is sent there to reach one.",
+    ),
+    maxAuthAge: duration("15m", { min: "1s", max: "365d" }).unwrap().exactOptional().describe(
+      "How long ago somebody may have signed in at the provider.",
+    ),
   }).exactOptional(),
   revocation: z.enum(["view", "strict"]).prefault("view").describe(
     '"view": the local copy, at most maxStaleness old; "strict": ask the store on each request.',

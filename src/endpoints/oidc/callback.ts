@@ -208,7 +208,11 @@ async function beginAgain(call: Callback, wish: FlowWish): Promise<Response> {
   const isStepUp = wish.maxAgeSeconds !== null || wish.acrValues.length > 0;
   const caller = isStepUp ? null : await callerOf(call);
   if (caller !== null) return sendTo(wish.returnTo, [...setCookies, ...caller.setCookies]);
-  if (wish.restarts >= MAX_RESTARTS) return say(call, wish.returnTo, "start_again", "no such flow");
+  if (wish.restarts >= MAX_RESTARTS) {
+    // The sign-in page would send somebody who is signed in on to what asks for more.
+    const reason = isStepUp ? "sign_in_failed" : "start_again";
+    return say(call, wish.returnTo, reason, "no such flow");
+  }
   return await beginFlow(c, parts, entry, {
     wish: { ...wish, restarts: wish.restarts + 1 },
     parameters: {},

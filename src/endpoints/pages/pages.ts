@@ -216,7 +216,9 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
       );
     }
     const { token, setCookies, expired } = visiting;
-    if (token !== null) return redirect(returnTo, setCookies);
+    // Who is signed in and has something to read must not be sent where it would begin anew.
+    const hasWords = isOidcReason(reason) && reason !== "start_again";
+    if (token !== null && !hasWords) return redirect(returnTo, setCookies);
     const only = straightOn(c, reason);
     if (only !== null) return redirect(startOf(only, returnTo), setCookies);
     return await showSignIn(c, { returnTo, notice: noticeOfReason(c, expired), setCookies });
