@@ -52,5 +52,12 @@ export const textLine: FormatLine = (event, context, atMs) => {
 /** Quoted unless plain, so that nothing from outside can forge a field or a line. */
 function quoted(value: unknown): string {
   const text = String(value);
-  return /^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text);
+  return /^[\w.:/@+-]+$/.test(text) ? text : JSON.stringify(text).replaceAll(UNSEEN, escaped);
+}
+
+/** What JSON leaves as it is and a terminal obeys: C1 controls, and marks that turn text around. */
+const UNSEEN = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

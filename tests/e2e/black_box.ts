@@ -213,6 +213,20 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
     for (let attempt = 0; attempt < 5; attempt++) await pairOf("ada", hasty.url);
   });
 
+  test("no spelling of a name has a counter of its own", async () => {
+    const attempt = async (username: string) => {
+      const answer = await post("/auth/login", { username, password: "guess" }, hasty.url);
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    for (const name of ["s\u00f8meone", "S\u00d6ME\u200bONE", "\uff53ome\u034fone"]) {
+      assert.equal(await attempt(name), 401, name);
+    }
+    for (const name of ["someone", "s\u043eme\u00f3ne".replace("\u043e", "o"), "\u{1d42c}omeone"]) {
+      assert.equal(await attempt(name), 429, name);
+    }
+  });
+
   test("the session tells who I am, and my devices are mine alone", async () => {
     const [phone, laptop, bob] = [new Client(url), new Client(url), new Client(url)];
     const { sid } = await phone.signInAs("ada");

@@ -144,3 +144,10 @@ Deno.test("a chain is whole until a line is changed, taken out, put in or moved"
     assert.equal(checkLogChain(each).kind, "broken", what);
   }
 });
+
+Deno.test("a terminal is told of control characters, and obeys none", () => {
+  const line = logged(textLine, "a\u009b31mb\u007fc\u202ed\u0085e\u001b[2J");
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f\u202e]/);
+  assert.match(line, /reason="a\\u009b31mb\\u007fc\\u202ed\\u0085e\\u001b\[2J"/);
+});
