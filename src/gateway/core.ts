@@ -37,7 +37,8 @@ export interface Core extends Pick<CorePorts, "store" | "keys" | "clock"> {
 
 /** Builds the core. A change of `revocation` takes a restart. */
 export function createCore(
-  { store, keys, clock, events: log, isolatesRequests, meter, spans, peers, runtime }: CorePorts,
+  { store, keys, clock, events: log, isolatesRequests, meter, spans, onAnswered, peers, runtime }:
+    CorePorts,
   { revocation, tokens }: Pick<GatewayConfig, "revocation" | "tokens">,
 ): Core {
   const activity = createActivity(clock);
@@ -51,6 +52,7 @@ export function createCore(
     answered(request) {
       made.answered(request);
       activity.answered(request.status);
+      onAnswered?.(request.status);
     },
   };
   const { redact } = createTokenScanner(tokens);

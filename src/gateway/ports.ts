@@ -33,6 +33,8 @@ export interface CorePorts {
   /** What metrics are made with; a small one if absent. */
   readonly meter?: Meter;
   readonly peers?: Peers;
+  /** Hears the status of each answer that an upstream gave. */
+  readonly onAnswered?: (status: number) => void;
   /** Takes spans; absent: nobody collects them. */
   readonly spans?: SpanSink;
   /** Name and version of the runtime. */

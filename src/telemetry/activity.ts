@@ -26,6 +26,8 @@ export type ActivityStep = { readonly atMs: number } & Readonly<Record<ActivityK
 /** Counts what happens. */
 export interface Activity {
   answered(status: number): void;
+  /** Answers of another instance of this process, `errors` of them with a status from 500 on. */
+  answeredElsewhere(requests: number, errors: number): void;
   event(event: AuditEvent): void;
   /** Whole steps and the running one, oldest first; quiet ones are in it too. */
   read(): readonly ActivityStep[];
@@ -61,6 +63,12 @@ export function createActivity(clock: Clock): Activity {
       const { counts } = now();
       counts.requests += 1;
       if (status >= 500) counts.errors += 1;
+    },
+
+    answeredElsewhere(requests, errors) {
+      const { counts } = now();
+      counts.requests += requests;
+      counts.errors += errors;
     },
 
     event(event) {

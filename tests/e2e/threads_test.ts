@@ -106,6 +106,15 @@ Deno.test("what one thread signs, all verify; what one revokes, all refuse at on
     assert.ok(inAll >= 60, `all threads are counted: ${inAll}`);
   }));
 
+Deno.test("the admin listener shows what every thread has seen", () =>
+  withThreads({}, async ({ statuses, admin }) => {
+    await statuses("nonsense");
+    await until(async () => {
+      const { events } = await (await fetch(`${admin}/v1/events?limit=500`)).json();
+      return events.filter(({ event }: { event: string }) => event === "denied").length === 60;
+    }, "all sixty refusals are among the last events");
+  }));
+
 Deno.test("the throttle counts over all threads, each upstream gets its share in all", () =>
   withThreads(
     { throttle: { window: "15m", perUser: 5, perAddress: 1000 } },

@@ -13,6 +13,7 @@ import type { Peers } from "../../gateway/ports.ts";
 import { createReloader, type Reloader } from "../../gateway/reload.ts";
 import type { ConnectionInfo } from "../../http/around.ts";
 import type { SessionStore } from "../../store/port.ts";
+import type { EventSink } from "../../telemetry/events.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { complain } from "./console.ts";
 import { openEventLog } from "./event_log.ts";
@@ -35,8 +36,16 @@ export interface InstanceOptions {
   /** Takes whole lines of the log. */
   readonly write: (text: string) => void;
   readonly peers?: Peers;
+  /** Of an instance that is not the first: what the first one shows to people. */
+  readonly shown?: Shown;
   /** Hears which files went into the configuration at each reload. */
   readonly onRead: (files: ReadonlySet<string>) => void;
+}
+
+/** What an instance has seen. */
+export interface Shown {
+  readonly event: EventSink;
+  answered(status: number): void;
 }
 
 /** A running instance. */
@@ -53,7 +62,7 @@ export interface Instance {
 
 /** Builds it; nothing listens yet. */
 export async function createInstance(options: InstanceOptions): Promise<Instance> {
-  const { mode, sources, instances } = options;
+  const { mode, sources, instances, shown } = options;
   const { env, config } = sources;
   const store = await openStore(config.store, env);
   await warnAbout(store);
@@ -68,7 +77,11 @@ export async function createInstance(options: InstanceOptions): Promise<Instance
     store,
     keys: sources.keys,
     clock: systemClock,
-    events: log.events,
+    events: shown === undefined ? log.events : (event, context) => {
+      log.events(event, context);
+      if (event.event !== "request") shown.event(event, context);
+    },
+    ...(shown === undefined ? {} : { onAnswered: shown.answered }),
     isolatesRequests: false,
     meter: options.meter,
     ...(exporter === null ? {} : { spans: exporter.sink }),

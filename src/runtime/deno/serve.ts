@@ -37,6 +37,12 @@ export async function serve(mode: Mode): Promise<number> {
       complain(`a thread was lost: ${reason}`);
       ended.resolve(LOST);
     },
+    // What the others see is shown here, too.
+    event(event, context) {
+      core.recent.sink(event, context);
+      core.activity.event(event);
+    },
+    answered: (requests, errors) => core.activity.answeredElsewhere(requests, errors),
   });
   const meter = createPromMeter();
   const files = watchFiles(() => void reload());

@@ -32,6 +32,10 @@ async function start({ mode, instances }: Extract<ToThread, { kind: "start" }>):
         tell: (revocation) => main.postMessage({ kind: "revoked", revocation }),
         listen: (listener) => void (take = listener),
       },
+      shown: {
+        event: (event, context) => main.postMessage({ kind: "event", event, context }),
+        answered,
+      },
       onRead: () => {},
     });
     instance = made;
@@ -39,6 +43,23 @@ async function start({ mode, instances }: Extract<ToThread, { kind: "start" }>):
   } catch (error) {
     main.postMessage({ kind: "failed", problem: String(error) });
   }
+}
+
+/** Answers are told of once in a while, not one by one. */
+const TELL_AFTER_MS = 1_000;
+let requests = 0;
+let errors = 0;
+
+function answered(status: number): void {
+  if (requests === 0) setTimeout(tellAnswers, TELL_AFTER_MS);
+  requests += 1;
+  if (status >= 500) errors += 1;
+}
+
+function tellAnswers(): void {
+  main.postMessage({ kind: "answered", requests, errors });
+  requests = 0;
+  errors = 0;
 }
 
 main.onmessage = async ({ data }) => {

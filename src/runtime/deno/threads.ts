@@ -9,6 +9,7 @@ import type { Mode } from "../../base/environment.ts";
 import { ConfigError } from "../../config/problems.ts";
 import type { Peers } from "../../gateway/ports.ts";
 import type { Revocation } from "../../store/port.ts";
+import type { AuditEvent, EventContext, EventSink } from "../../telemetry/events.ts";
 import type { MetricValues } from "../../telemetry/prom_meter.ts";
 
 /** What the main thread tells another. */
@@ -27,6 +28,9 @@ export type FromThread =
   | { readonly kind: "log"; readonly text: string }
   | { readonly kind: "revoked"; readonly revocation: Revocation }
   | { readonly kind: "metrics"; readonly question: number; readonly values: MetricValues }
+  | { readonly kind: "event"; readonly event: AuditEvent; readonly context: EventContext }
+  /** Answers since the last message. */
+  | { readonly kind: "answered"; readonly requests: number; readonly errors: number }
   | { readonly kind: "stopped" };
 
 /** The other instances, as the first one sees them. */
@@ -54,7 +58,12 @@ interface Thread {
 /** Prepares `count` threads. `write` takes lines of their logs; `onLost` hears when one has died. */
 export function createThreads(
   count: number,
-  on: { write(text: string): void; lost(reason: string): void },
+  on: {
+    write(text: string): void;
+    lost(reason: string): void;
+    event: EventSink;
+    answered(requests: number, errors: number): void;
+  },
 ): Threads {
   const threads: Thread[] = [];
   const answers = new Map<number, (values: MetricValues) => void>();
@@ -80,6 +89,10 @@ export function createThreads(
       case "metrics":
         answers.get(message.question)?.(message.values);
         return;
+      case "event":
+        return on.event(message.event, message.context);
+      case "answered":
+        return on.answered(message.requests, message.errors);
       case "stopped":
         return thread.stopped.resolve();
     }
