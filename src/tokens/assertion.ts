@@ -34,13 +34,14 @@ export function createAssertionMinter(options: {
   readonly clock: Clock;
 }): MintAssertion {
   const { config, clock } = options;
-  let signer = options.keys.signerFor(config.alg);
+  const signer = options.keys.signerFor(config.alg);
   if (signer === null) {
     throw new KeyRingError([
       `upstreams.${options.upstream}.assertion: POSTERN_KEYS has no private ${config.alg} key; ` +
       "add one after the signing key (`deno task keys` prints such a set)",
     ]);
   }
+  const key = signer;
   const minted = new WeakMap<CallerToken, { jwt: string; fromMs: number; renewAtMs: number }>();
 
   async function mint(token: CallerToken): Promise<string> {
@@ -48,9 +49,6 @@ export function createAssertionMinter(options: {
     const issuedAtSeconds = Math.floor(nowMs / 1000);
     // What is between the gateway and the caller is no business of an upstream.
     const { nbf: _nbf, cnf: _cnf, [GROUPS_CLAIM]: _groups, ...claims } = token.claims;
-    // A ring that was changed under way and has none any more: the key of before.
-    const key = signer = options.keys.signerFor(config.alg) ?? signer;
-    if (key === null) throw new TypeError("there was a key at the start");
     const jwt = await signJwt(
       "assertion",
       {

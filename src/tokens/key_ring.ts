@@ -42,17 +42,7 @@ export interface KeyRing {
    * that only verify come last.
    */
   readonly hmacKeys: readonly CryptoKey[];
-  /** Grows with each {@link KeyRing.replace}: what was verified by the keys of before is not now. */
-  readonly version: number;
-  /**
-   * Puts the keys of another ring in the place of these, at once and for all who
-   * hold this one. What was made from {@link KeyRing.hmacKeys} has to be made anew.
-   */
-  replace(next: KeyRing): void;
 }
-
-/** The keys of a ring at one time. */
-type Keys = Omit<KeyRing, "version" | "replace">;
 
 const IMPORT_PARAMS = {
   HS256: { name: "HMAC", hash: "SHA-256" },
@@ -70,34 +60,6 @@ const PRIVATE_MEMBERS = new Set(["d", "p", "q", "dp", "dq", "qi", "k"]);
  * @throws {KeyRingError} naming every mistake, never a key.
  */
 export async function importKeyRing(json: string): Promise<KeyRing> {
-  let keys = await importKeys(json);
-  let version = 0;
-  return {
-    get signing() {
-      return keys.signing;
-    },
-    get byKid() {
-      return keys.byKid;
-    },
-    get publicJwks() {
-      return keys.publicJwks;
-    },
-    get hmacKeys() {
-      return keys.hmacKeys;
-    },
-    get version() {
-      return version;
-    },
-    signerFor: (alg) => keys.signerFor(alg),
-    replace(next) {
-      const { signing, byKid, publicJwks, hmacKeys } = next;
-      keys = { signing, byKid, publicJwks, hmacKeys, signerFor: next.signerFor };
-      version++;
-    },
-  };
-}
-
-async function importKeys(json: string): Promise<Keys> {
   const jwks = parseJwkSet(json);
   const keys: RingKey[] = [];
   for (const [index, jwk] of jwks.entries()) {

@@ -39,7 +39,7 @@ export interface TokenVerifier {
 
 /**
  * Prepares verification. `cacheSize` bounds the number of remembered tokens.
- * The cache is emptied when the ring changes, so a removed key takes its
+ * The cache lives and dies with the key ring, so a removed key takes its
  * tokens along.
  */
 export function createTokenVerifier(options: {
@@ -55,15 +55,6 @@ export function createTokenVerifier(options: {
   const verified = new QuickLRU<string, VerifiedToken>({ maxSize: options.cacheSize ?? 20_000 });
   // All tokens of one kind and key have the same header, so it is decoded once.
   const keyByHeader = new QuickLRU<string, RingKey>({ maxSize: 64 });
-  let version = keys.version;
-
-  /** A key that was taken out of the ring takes along what it has verified. */
-  function forgetOldKeys(): void {
-    if (version === keys.version) return;
-    version = keys.version;
-    verified.clear();
-    keyByHeader.clear();
-  }
 
   function keyFor(header: string): RingKey | LegacyKey | TokenFailure {
     const known = keyByHeader.get(header);
@@ -89,7 +80,6 @@ export function createTokenVerifier(options: {
     const [header] = parts;
     // Up to sixteen texts would stand for one signature, if its unused bits were free.
     if (header === undefined || parts.length !== 3 || !parts.every(isPart)) return "malformed";
-    forgetOldKeys();
     const key = keyFor(header);
     if (typeof key === "string") return key;
     let payload;
@@ -128,7 +118,6 @@ export function createTokenVerifier(options: {
   return {
     identify,
     verify(token, expected) {
-      forgetOldKeys();
       const known = verified.get(token);
       if (known === undefined) return verifyNew(token, expected);
       if (known.type !== expected) return "wrong_type";
