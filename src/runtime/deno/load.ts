@@ -17,6 +17,7 @@ import { startProblems } from "../../gateway/start_problem.ts";
 import { createIdentitySource } from "../../identity/source.ts";
 import { importKeyRing, type KeyRing } from "../../tokens/key_ring.ts";
 import { importLegacyKey, type LegacyKey } from "../../tokens/legacy.ts";
+import { createAskFetch } from "./ask_fetch.ts";
 import { createBackground } from "./background.ts";
 import { createFiles, readEnvironment } from "./environment.ts";
 import { hiddenBody } from "./hidden_body.ts";
@@ -99,12 +100,16 @@ function shared(config: GatewayConfig, instances: number): GatewayConfig {
   return { ...config, upstreams };
 }
 
+/** One for all configurations: it keeps nothing. */
+const askFetch = createAskFetch();
+
 /** A gateway of what was read. */
 export function buildLoaded(core: Core, sources: Sources, open: OpenConnections): Loaded {
   const { config, legacyKey, hash, fingerprint } = sources;
   const gateway = createGateway(core, config, {
     legacyKey,
-    identity: createIdentitySource(config.identity, { fetch }),
+    identity: createIdentitySource(config.identity, { fetch: askFetch }),
+    askFetch,
     transports: createDenoTransports(sources.pem, open),
     hiddenBody,
     background: createBackground(),
