@@ -79,14 +79,6 @@ const DELIBERATE: readonly { readonly name: string; readonly why: string }[] = [
     why: "while nobody has used its successor, an answer was lost: the same successor again",
   },
   {
-    name: "refresh: token whose payload was changed",
-    why: "the words: its header already says that it is an access token",
-  },
-  {
-    name: "blacklist: token whose payload was changed",
-    why: "the words: its header already says that it is an access token",
-  },
-  {
     name: "GET /api/me/ with bearer (small letters)",
     why: "the scheme is case-insensitive (RFC 9110 section 11.1)",
   },

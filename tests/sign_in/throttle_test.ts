@@ -35,6 +35,7 @@ async function house(
       store,
       options: { windowMs: 900_000, holdMs: HOLD_MS, perUser: 10, perAddress: 100 },
       counterKey,
+      pause: () => Promise.resolve(),
     }),
     devices: createDeviceCookies(hmacKeys),
     sessions: { open: () => Promise.resolve({} as never) },
@@ -231,4 +232,24 @@ Deno.test("whatever happens, no more than the limit of guesses is asked in a win
     ),
     { numRuns: 60, seed: 11 },
   );
+});
+
+Deno.test("thirty jobs of one account that sign in at once all get in", async () => {
+  const { hmacKeys: [counterKey] } = (await testKeys()).ring;
+  assert.ok(counterKey !== undefined);
+  const throttle = createThrottle({
+    store: createMemoryStore({ clock: createTestClock() }),
+    options: { windowMs: 900_000, holdMs: HOLD_MS, perUser: 10, perAddress: 100 },
+    counterKey,
+    pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms / 10)),
+  });
+  const job = async () => {
+    const turn = await throttle.take({ name: "ci", address: "192.0.2.1", device: null });
+    if (turn.kind !== "allowed") return turn.kind;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await turn.settle("succeeded");
+    return "in";
+  };
+  const all = await Promise.all(Array.from({ length: 30 }, job));
+  assert.deepEqual([...new Set(all)], ["in"]);
 });
