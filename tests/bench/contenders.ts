@@ -109,6 +109,8 @@ export interface PosternOptions {
   readonly assertion?: boolean;
   readonly accessLog?: boolean;
   readonly strict?: boolean;
+  /** Threads on the port. */
+  readonly workers?: number;
   readonly routes?: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -135,6 +137,7 @@ export async function posternServer(
   const folder = await Deno.makeTempDir({ dir: ground.folder });
   const config = {
     origin: ORIGIN,
+    workers: options.workers ?? 1,
     identity: {
       kind: "upstream",
       url: options.login ?? "http://127.0.0.1:9/login",

@@ -29,6 +29,7 @@ const others: Readonly<Record<string, (name: string) => Promise<Contender | null
   "bare pass-through, undici": () => bareUndici(ground),
   "**Postern**, Upstash, ES256, Bearer": (name) => postern(ground, { name }),
   "Postern, SQLite": (name) => postern(ground, { name, store: "sqlite" }),
+  "Postern, SQLite, two threads": (name) => postern(ground, { name, store: "sqlite", workers: 2 }),
   "Postern, memory": (name) => postern(ground, { name, store: "memory" }),
   "Postern, HS256": (name) => postern(ground, { name, algorithm: "HS256" }),
   "Postern, EdDSA": (name) => postern(ground, { name, algorithm: "EdDSA" }),
