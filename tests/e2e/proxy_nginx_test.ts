@@ -1,7 +1,8 @@
 /**
  * The same requests directly, through nginx and through Postern, with what
  * arrived recorded byte for byte. Where Postern differs from nginx, the reason
- * stands here.
+ * stands here. (Interim answers are not compared: nginx 1.22 takes a 103 for the
+ * answer itself, and its client waits until a timeout.)
  *
  * @module
  */
@@ -43,7 +44,6 @@ const ANSWERS: Readonly<Record<string, string>> = {
   "/chunks": "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n",
   "/gone": "410 Gone\r\nContent-Length: 4\r\n\r\ngone",
   "/teapot": "418 I'm a teapot\r\nContent-Length: 0\r\n\r\n",
-  "/early": "103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
   "/999": "999 Denied\r\nContent-Length: 2\r\n\r\nno",
   "/latin": "200 OK\r\nX-Name: caf\xe9\r\nContent-Length: 2\r\n\r\nok",
 };
@@ -119,9 +119,7 @@ Deno.test("what arrives through Postern is what arrives through nginx, or it is 
     const bytes = port === ways.direct
       ? await readSome(connection)
       : new Uint8Array(await new Response(connection.readable).arrayBuffer());
-    const all = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
-    // What came before it has no way through; both know that.
-    const answer = all.replace(/^HTTP\/1\.1 103[^]*?\r\n\r\n/, "");
+    const answer = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
     const end = answer.indexOf("\r\n\r\n");
     const head = answer.slice(0, end);
     return {
