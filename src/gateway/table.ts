@@ -70,6 +70,8 @@ export function compileTable(
         ...(route.methods === undefined ? {} : { methods: route.methods }),
         policyKey: policyKey(route),
         encodedSlash: route.encodedSlash,
+        reaches: route.upstream,
+        ...(route.auth === "none" ? { opens: route.upstream } : {}),
         value: {
           kind: "route",
           route: {

@@ -20,6 +20,13 @@ export interface RoutePattern<T> {
   readonly methods?: readonly string[];
   /** Says what protection the route gives: equal keys, equal protection. */
   readonly policyKey: string;
+  /**
+   * The backend of a route that asks nothing of anybody: a file beside a folder that is
+   * open (`/docs.css`, `/docs/*`) is no way around the rules of its own route.
+   */
+  readonly opens?: string;
+  /** The backend that is reached. */
+  readonly reaches?: string;
   /** `"keep"` lets `%2F` through; else it is refused. */
   readonly encodedSlash?: "refuse" | "keep";
   readonly value: T;
@@ -85,17 +92,19 @@ export function compileRoutes<T>(routes: readonly RoutePattern<T>[]): RouteTable
     return best;
   }
 
-  /** Whether no route before `limit` protects this reading in another way. */
+  /** Whether no route before `limit` protects this reading in another way; `harmless`: those that may. */
   function agreesBefore(
     limit: number,
     reading: string,
     { host, method, policy }: { host: string; method: string; policy: string | undefined },
+    harmless: (index: number) => boolean = () => false,
   ): boolean {
     let agrees = true;
     looseTree.walk(reading, (indexes) => {
       for (const index of indexes) {
         if (!agrees || index >= limit) return;
-        if (policies[index] !== policy && passes(index, host, method)) agrees = false;
+        if (policies[index] === policy || !passes(index, host, method)) continue;
+        if (!harmless(index)) agrees = false;
       }
     });
     return agrees;
@@ -113,8 +122,10 @@ export function compileRoutes<T>(routes: readonly RoutePattern<T>[]): RouteTable
       if (other > found && policies[other] !== request.policy) return reading;
     }
     // A route for the path with its suffix was meant for it, so only earlier ones count.
+    const reaches = routes[found]?.reaches;
+    const isOpen = (index: number) => reaches !== undefined && routes[index]?.opens === reaches;
     for (const reading of readings?.suffixless ?? []) {
-      if (!agreesBefore(found, reading, request)) return reading;
+      if (!agreesBefore(found, reading, request, isOpen)) return reading;
     }
     return null;
   }

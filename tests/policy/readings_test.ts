@@ -129,6 +129,19 @@ Deno.test("a route for a path with its suffix is meant for it", () => {
   assert.equal(match("/site.css"), "/*");
 });
 
+Deno.test("a file beside an open folder keeps the rules of its own route", () => {
+  const match = table(
+    { path: "/docs/*", opens: "app", reaches: "app" },
+    { path: "/other/*", opens: "other", reaches: "other" },
+    { path: "/admin/*", reaches: "app" },
+    { path: "/*", reaches: "app" },
+  );
+  assert.equal(match("/docs.css"), "/*");
+  assert.equal(match("/other.css"), "ambiguous", "another backend's");
+  assert.equal(match("/admin.css"), "ambiguous");
+  assert.equal(match("/Docs/x"), "ambiguous", "the very folder, to a backend that ignores case");
+});
+
 Deno.test("an encoded slash passes only where a route keeps it, and never changes the route", () => {
   const match = table(
     { path: "/projects/*", encodedSlash: "keep" },
