@@ -96,9 +96,13 @@ export function createGuard(options: {
  * a browser that is too old to be told apart from an attack.
  */
 function isOwnPage(request: Request): boolean {
-  if (request.method === "GET" || request.method === "HEAD") return true;
   const { headers } = request;
   const site = headers.get("sec-fetch-site");
+  if (request.method === "GET" || request.method === "HEAD") {
+    // Another site could not read the answer, but it could have us count sessions all day.
+    return site === null || site === "same-origin" || site === "none" ||
+      headers.get("sec-fetch-mode") === "navigate";
+  }
   if (site !== null) return site === "same-origin";
   const origin = headers.get("origin");
   if (origin !== null) return URL.parse(origin)?.host === headers.get("host");

@@ -177,6 +177,10 @@ Deno.test("a page of another site can change nothing, whatever it sends", async 
     assert.equal(body.code, "csrf_failed");
   }
   assert.equal(admin.ended.length, 0);
+  const image = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" };
+  assert.equal((await admin.ask("/v1/sessions", { headers: image })).status, 403);
+  const link = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" };
+  assert.equal((await admin.ask("/v1/sessions", { headers: link })).status, 200);
 });
 
 Deno.test("a token is asked for where others can connect; the audit log has its name", async () => {

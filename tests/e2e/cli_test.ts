@@ -178,6 +178,21 @@ Deno.test("keys are rotated in their file: the gateway takes them, and nobody is
     assert.equal(await status(access), 200);
     const printed = await cli(["keys", "rotate", "--keep", "0"]);
     assert.equal(JSON.parse(printed.out).keys.length, 2);
+
+    // For several instances: everybody knows the new keys before the first token of theirs.
+    const early = await cli(["keys", "rotate", "--promote", "--write"]);
+    assert.equal(early.code, 1);
+    assert.match(early.err, /no key was announced/);
+    const [{ kid: signing }] = (await cli(["keys", "list", "--json"])).json.keys;
+    const announced = await cli(["keys", "rotate", "--announce", "--write", "--json"]);
+    assert.equal(announced.json.signs, signing, "the old key goes on signing");
+    const promoted = await cli(["keys", "rotate", "--promote", "--write", "--json"]);
+    assert.notEqual(promoted.json.signs, signing);
+    await until(async () => {
+      const { keys } = (await cli(["keys", "list", "--json"])).json;
+      return keys[0].kid === promoted.json.signs;
+    }, "the announced key signs");
+    assert.equal(await status(access), 200);
   });
 });
 

@@ -9,6 +9,7 @@ import { createFetchTransport } from "../../upstream/fetch_transport.ts";
 import type { UpstreamOptions } from "../../upstream/options.ts";
 import type { Transports } from "../../upstream/transport.ts";
 import type { OpenConnections } from "./open_connections.ts";
+import { pemProblems } from "./pem.ts";
 import { createUndiciTransport } from "./undici_transport.ts";
 import type { UpstreamPem } from "./undici_transport.ts";
 import { createAccept } from "./web_socket.ts";
@@ -53,11 +54,13 @@ export function readUpstreamFiles(upstreams: Iterable<UpstreamOptions>): Map<str
         return {};
       }
     };
-    contents.set(name, {
+    const files: UpstreamPem = {
       ...read("ca", tls.caPath),
       ...read("cert", tls.certPath),
       ...read("key", tls.keyPath),
-    });
+    };
+    contents.set(name, files);
+    problems.push(...pemProblems(name, files));
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return contents;

@@ -27,11 +27,18 @@ export function keyCommands(program: Command, acting: Acting): void {
     .description(
       "print the set of POSTERN_KEYS (or POSTERN_KEYS_FILE) with new keys in front; nobody is signed out",
     )
+    .option("--announce", "first step for several instances: new keys that only verify as yet")
+    .option("--promote", "second step, once all instances have them: they sign from now on")
     .option("--keep <n>", "how many of the old keys go on verifying", "4")
     .option("--write", "write it into POSTERN_KEYS_FILE, where a running gateway notices it")
-    .action(
-      acting((context, _values, { keep, write }) => rotate(context, Number(keep), write === true)),
-    );
+    .action(acting((context, _values, { announce, promote, keep, write }) => {
+      if (announce === true && promote === true) {
+        context.output.remark("--announce and --promote are two steps, one after the other");
+        return Promise.resolve(EXIT.usage);
+      }
+      const step = announce === true ? "announce" : promote === true ? "promote" : "at once";
+      return rotate(context, step, Number(keep), write === true);
+    }));
 }
 
 async function list(context: Context): Promise<number> {
@@ -48,7 +55,33 @@ async function list(context: Context): Promise<number> {
   return EXIT.ok;
 }
 
-async function rotate(context: Context, keep: number, write: boolean): Promise<number> {
+/** How a change of keys is made. */
+type Step = "at once" | "announce" | "promote";
+
+/** A private key as it stands in the set. */
+type Key = JsonWebKey & { readonly kid?: string };
+
+/** The next set, or what stands in the way of it. */
+async function nextSet(old: readonly Key[], step: Step, keep: number): Promise<Key[] | string> {
+  const isAnnounced = ({ key_ops }: Key) => key_ops !== undefined && !key_ops.includes("sign");
+  if (step === "promote") {
+    const announced = old.filter(isAnnounced);
+    if (announced.length === 0) return "no key was announced: none has only verify in key_ops";
+    const promoted = announced.map(({ key_ops: _, ...key }) => key);
+    return [...promoted, ...old.filter((key) => !isAnnounced(key)).slice(0, keep)];
+  }
+  const { keys: fresh } = await generateKeySet();
+  return step === "at once"
+    ? [...fresh, ...old.slice(0, keep)]
+    : [...old, ...fresh.map((key) => ({ ...key, key_ops: ["verify"] }))];
+}
+
+async function rotate(
+  context: Context,
+  step: Step,
+  keep: number,
+  write: boolean,
+): Promise<number> {
   const { output } = context;
   if (!Number.isInteger(keep) || keep < 0) {
     output.remark("--keep must be a whole number");
@@ -61,10 +94,14 @@ async function rotate(context: Context, keep: number, write: boolean): Promise<n
     return EXIT.failed;
   }
   await importKeyRing(text);
-  const { keys: old } = JSON.parse(text) as { keys: JsonWebKey[] };
-  const { keys: fresh } = await generateKeySet();
-  const next = JSON.stringify({ keys: [...fresh, ...old.slice(0, keep)] });
-  await importKeyRing(next);
+  const { keys: old } = JSON.parse(text) as { keys: Key[] };
+  const keys = await nextSet(old, step, keep);
+  if (typeof keys === "string") {
+    output.remark(keys);
+    return EXIT.failed;
+  }
+  const next = JSON.stringify({ keys });
+  const ring = await importKeyRing(next);
   if (!write) {
     await printSecret(next);
     return EXIT.ok;
@@ -77,8 +114,8 @@ async function rotate(context: Context, keep: number, write: boolean): Promise<n
   // Beside it and then in its place: a gateway that reads at this moment finds a whole file.
   await Deno.writeTextFile(`${path}.new`, next, { mode: 0o600 });
   await Deno.rename(`${path}.new`, path);
-  output.line(`${path}: ${fresh.length} new keys in front of ${Math.min(keep, old.length)}`);
-  output.value({ path, added: fresh.length, kept: Math.min(keep, old.length) });
+  output.line(`${path}: ${keys.length} keys, "${ring.signing.kid}" signs`);
+  output.value({ path, keys: keys.length, signs: ring.signing.kid });
   return EXIT.ok;
 }
 
