@@ -15,6 +15,7 @@ import type { TokenVerifier } from "../tokens/verify.ts";
 import type { Credential } from "./credential.ts";
 import type { Denied } from "./decide.ts";
 import { loginLocation } from "./login_location.ts";
+import { resourceMetadataUrl } from "./resource_metadata.ts";
 import type { StepUp } from "./step_up.ts";
 import { drfResponse, resourceRefusal, timeBeforeType } from "./simplejwt_words.ts";
 import type { ResourceRefusal, SimpleJwtVersion } from "./simplejwt_words.ts";
@@ -30,6 +31,8 @@ export interface RefusalWords {
 /** Prepares {@link RefusalWords}. */
 export function createRefusalWords(parts: {
   readonly loginPath: string;
+  /** The public origin, if clients are told who gives out tokens (RFC 9728); else `null`. */
+  readonly resourceOrigin: string | null;
   /** Whose words API clients hear in a 401; `null`: problem documents. */
   readonly compat: SimpleJwtVersion | null;
   readonly jar: CookieJar;
@@ -37,7 +40,7 @@ export function createRefusalWords(parts: {
   /** The way to a stronger sign-in; `null` where there are no providers. */
   readonly stepUp: StepUp | null;
 }): RefusalWords {
-  const { loginPath, compat, jar, verifier, stepUp } = parts;
+  const { loginPath, resourceOrigin, compat, jar, verifier, stepUp } = parts;
 
   function answer(inbound: Unreadable, problem: Problem, subject: string | null): Response {
     const { method, headers, around, target } = inbound;
@@ -49,10 +52,19 @@ export function createRefusalWords(parts: {
       ...(subject === null ? {} : { subject }),
     });
     const onward = isNavigation(method, headers) ? wayOn(target, problem, subject) : null;
-    return onward === null ? problemResponse(problem, around.trace.requestId) : new Response(null, {
-      status: 302,
-      headers: { location: onward, "cache-control": "no-store" },
-    });
+    if (onward !== null) {
+      return new Response(null, {
+        status: 302,
+        headers: { location: onward, "cache-control": "no-store" },
+      });
+    }
+    return problemResponse(
+      resourceOrigin === null || target === null ? problem : {
+        ...problem,
+        resourceMetadata: resourceMetadataUrl(resourceOrigin, target.path),
+      },
+      around.trace.requestId,
+    );
   }
 
   /** Where a browser goes that is going somewhere. */

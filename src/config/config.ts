@@ -10,6 +10,7 @@ import type { SimpleJwtVersion } from "../access/simplejwt_words.ts";
 import type { CorsOptions } from "../browser/cors.ts";
 import type { ClientOptions } from "../endpoints/standards/clients.ts";
 import type { PagesConfig } from "../endpoints/pages/options.ts";
+import type { MachineOptions } from "../endpoints/token/machine_clients.ts";
 import type { VerifyOptions } from "../endpoints/verify/options.ts";
 import type { IdentityOptions } from "../identity/options.ts";
 import type { ThrottleOptions } from "../sign_in/options.ts";
@@ -64,6 +65,8 @@ export interface GatewayConfig {
   readonly providers: ReadonlyMap<string, ProviderConfig>;
   /** Whose access tokens are taken beside our own. */
   readonly issuers: readonly IssuerOptions[];
+  /** Programs that get tokens from us. */
+  readonly clients: readonly MachineOptions[];
   /** Forward-auth; `null`: switched off. */
   readonly verify: VerifyOptions | null;
   readonly tokens: TokenOptions;

@@ -4,6 +4,7 @@
  * @module
  */
 import { RESERVED_CLAIMS } from "../tokens/claim_map.ts";
+import { OWN_CLIENTS } from "../tokens/issuers/own_clients.ts";
 import { isTrustworthyUrl } from "../tokens/issuers/discovery.ts";
 import type { ConfigFile } from "./schema/file.ts";
 
@@ -15,6 +16,9 @@ export function issuerProblems(file: ConfigFile): string[] {
     const where = `issuers.${name}`;
     if (issuer === own) {
       problems.push(`${where}.issuer: "${issuer}" is Postern itself; name the other issuer`);
+    }
+    if (name === OWN_CLIENTS) {
+      problems.push(`${where}: the name is taken by Postern's own clients; choose another`);
     }
     for (const [key, url] of [["issuer", issuer], ["jwks", jwks]] as const) {
       if (url !== undefined && !isTrustworthyUrl(url)) {
@@ -31,6 +35,16 @@ export function issuerProblems(file: ConfigFile): string[] {
           } already; choose another name`,
         );
       }
+    }
+  }
+  for (const [name, { issuer }] of Object.entries(file.providers)) {
+    const other = file.issuers[name];
+    if (name === OWN_CLIENTS || (other !== undefined && other.issuer !== issuer)) {
+      problems.push(
+        `providers.${name}: the name is taken by ${
+          other === undefined ? "Postern's own clients" : "another issuer (issuers)"
+        }, and their subjects would be the same; choose another`,
+      );
     }
   }
   for (const [name, { forwardToken, assertion }] of Object.entries(file.upstreams)) {

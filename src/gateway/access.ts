@@ -37,12 +37,13 @@ import type { Recheck } from "../identity/recheck.ts";
 import { createVerifyElsewhere } from "../identity/verify_elsewhere.ts";
 import { createSessions } from "../sessions/sessions.ts";
 import type { Sessions } from "../sessions/sessions.ts";
+import type { Issuers } from "../tokens/issuers/issuers.ts";
 import { createLegacyCheck } from "../tokens/legacy.ts";
 import { createPairMinter } from "../tokens/mint.ts";
 import { createTokenVerifier } from "../tokens/verify.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import type { Core } from "./core.ts";
-import { createBearer } from "./issuers.ts";
+import { createBearer, createForeign } from "./issuers.ts";
 import type { GatewayPorts } from "./ports.ts";
 import { createProviders } from "./providers.ts";
 import type { Providers } from "./providers.ts";
@@ -50,6 +51,8 @@ import type { Providers } from "./providers.ts";
 /** What proxied requests and Postern's own endpoints share. */
 export interface Access {
   readonly verifier: TokenVerifier;
+  /** `null`: nobody else's tokens are taken. */
+  readonly issuers: Issuers | null;
   readonly authenticate: Authenticate;
   readonly sessions: Sessions;
   readonly providers: Providers;
@@ -81,6 +84,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
       : { legacy: { key: legacyKey, check: createLegacyCheck(tokens.legacy, tokens) } }),
   }));
   const authenticate = createAuthenticate({ verifier, view });
+  const issuers = createForeign(core, config, ports);
   const providers = createProviders(core, config, ports);
   const sessions = createSessions({
     store,
@@ -104,11 +108,12 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     csrf,
     verifier,
     authenticate,
-    authenticateBearer: createBearer(core, config, ports, authenticate),
+    authenticateBearer: createBearer(core, issuers, authenticate),
     renew,
   });
   return {
     verifier,
+    issuers,
     authenticate,
     sessions,
     providers,
@@ -125,6 +130,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     decide: createDecide({ readCredential, sessions, identify, clock }),
     words: createRefusalWords({
       loginPath: `${config.paths.auth}/login`,
+      resourceOrigin: issuers === null ? null : config.origin,
       compat: config.compat,
       jar,
       verifier,

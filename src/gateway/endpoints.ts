@@ -17,12 +17,17 @@ import { jwksEndpoint } from "../endpoints/standards/jwks.ts";
 import { createAuthenticateClient } from "../endpoints/standards/clients.ts";
 import { introspection } from "../endpoints/standards/introspect.ts";
 import { revocation } from "../endpoints/standards/revoke.ts";
+import { resourceMetadata } from "../endpoints/standards/resource_metadata.ts";
+import { clientCredentials, serverMetadata } from "../endpoints/token/client_credentials.ts";
+import { createAuthenticateMachine } from "../endpoints/token/machine_clients.ts";
 import { tokenTransport } from "../endpoints/token/token.ts";
 import { fail } from "../http/endpoint.ts";
 import type { GatewayEnv } from "../http/endpoint.ts";
 import { createDeviceCookies } from "../sign_in/device.ts";
 import { createPasswordSignIn } from "../sign_in/password.ts";
 import { createThrottle } from "../sign_in/throttle.ts";
+import { FOREIGN_ALGORITHMS } from "../tokens/issuers/options.ts";
+import { OWN_CLIENTS } from "../tokens/issuers/own_clients.ts";
 import type { Access } from "./access.ts";
 import type { Core } from "./core.ts";
 import { timedSource } from "./timed_sources.ts";
@@ -47,7 +52,11 @@ export function createEndpoints(parts: {
     devices: createDeviceCookies(keys.hmacKeys),
     sessions,
     identity: timedSource(ports.identity, "password", parts.core.metrics),
-    otherSources: [...config.providers.keys(), ...config.issuers.map(({ name }) => name)],
+    otherSources: [
+      OWN_CLIENTS,
+      ...config.providers.keys(),
+      ...config.issuers.map(({ name }) => name),
+    ],
   });
   const providers = oidcEndpointParts(parts.core, access, config);
 
@@ -77,9 +86,36 @@ export function createEndpoints(parts: {
   own.route("/", cookieTransport(browserParts));
   own.route("/", parts.verify);
   if (providers !== null) own.route("/", oidcEndpoints(providers));
-  own.route("/", revocation({ sessions, verifier }));
+  const { issuers } = access;
+  own.route("/", revocation({ sessions, verifier, issuers }));
   const authenticateClient = createAuthenticateClient(config.introspection);
-  own.route("/", introspection({ sessions, verifier, authenticateClient }));
+  own.route("/", introspection({ sessions, verifier, issuers, authenticateClient }));
+  if (config.clients.length > 0) {
+    own.route(
+      "/",
+      clientCredentials({
+        authenticate: createAuthenticateMachine({
+          machines: config.clients,
+          audiences: [config.tokens.issuer, `${origin}${paths.auth}/token`],
+          clock: parts.core.clock,
+          clockToleranceSeconds: config.tokens.clockToleranceSeconds,
+        }),
+        keys,
+        tokens: config.tokens,
+        clock: parts.core.clock,
+      }),
+    );
+    app.route(
+      "/",
+      serverMetadata({
+        origin,
+        prefix: paths.auth,
+        issuer: config.tokens.issuer,
+        algorithms: FOREIGN_ALGORITHMS,
+      }),
+    );
+  }
+  if (issuers !== null) app.route("/", resourceMetadata(protectedResource(config)));
   own.route("/", alive());
   own.all("*", (c) => fail(c, { code: "not_found" }));
   app.route(paths.auth, own);
@@ -91,6 +127,16 @@ export function createEndpoints(parts: {
   app.route("/", jwksEndpoint(keys));
   app.all("*", (c) => fail(c, { code: "not_found" }));
   return app;
+}
+
+/** What others are told of the resources behind us. */
+function protectedResource({ clients, issuers, tokens, routes, pages }: GatewayConfig) {
+  const servers = issuers.map(({ issuer }) => issuer);
+  return {
+    authorizationServers: [...new Set(clients.length > 0 ? [...servers, tokens.issuer] : servers)],
+    scopes: [...new Set(routes.flatMap(({ require }) => require?.scope ?? []))],
+    name: pages.brand.name,
+  };
 }
 
 /** An app that is led by the request as it was read, never by the runtime's URL. */

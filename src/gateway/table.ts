@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { RESOURCE_METADATA } from "../access/resource_metadata.ts";
 import { createIdentityHeaders } from "../access/identity_headers.ts";
 import type { Destination } from "../access/rule.ts";
 import { durationMs } from "../base/duration.ts";
@@ -120,8 +121,15 @@ function authenticationOf({ require }: RouteConfig): AuthenticationRule | null {
 }
 
 /** Never forwarded, whatever the configuration says. */
-export function ownPaths({ paths }: GatewayConfig): string[] {
-  return [`${paths.auth}/*`, `${paths.token}/*`, "/.well-known/jwks.json"];
+export function ownPaths({ paths, issuers, clients }: GatewayConfig): string[] {
+  return [
+    `${paths.auth}/*`,
+    `${paths.token}/*`,
+    "/.well-known/jwks.json",
+    // A backend may have its own where we have nothing to say.
+    ...(issuers.length + clients.length > 0 ? [`${RESOURCE_METADATA}/*`] : []),
+    ...(clients.length > 0 ? ["/.well-known/oauth-authorization-server"] : []),
+  ];
 }
 
 /** Answered under whatever name they are asked by: probes, backends and proxies ask by others. */

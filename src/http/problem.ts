@@ -142,6 +142,8 @@ export interface Problem {
   };
   /** For `method_not_allowed`. */
   readonly allow?: readonly string[];
+  /** Where the client finds out who gives out tokens (RFC 9728 §5.1). */
+  readonly resourceMetadata?: string;
   /** Further members of the document. */
   readonly extensions?: Readonly<Record<string, unknown>>;
 }
@@ -160,7 +162,7 @@ export function problemResponse(problem: Problem, requestId: string): Response {
     "cache-control": "no-store",
     "x-request-id": requestId,
   });
-  const challenge = challengeFor(problem, status);
+  const challenge = withMetadata(challengeFor(problem, status), problem);
   if (challenge !== null) headers.set("www-authenticate", challenge);
   if (problem.allow !== undefined) headers.set("allow", problem.allow.join(", "));
   const retryAfter = problem.retryAfterSeconds ??
@@ -176,6 +178,12 @@ export function problemResponse(problem: Problem, requestId: string): Response {
     ...problem.extensions,
   };
   return new Response(JSON.stringify(document), { status, headers });
+}
+
+function withMetadata(challenge: string | null, { resourceMetadata }: Problem): string | null {
+  return challenge === null || resourceMetadata === undefined
+    ? challenge
+    : `${challenge}, resource_metadata="${resourceMetadata}"`;
 }
 
 /** RFC 6750 §3: no `error` when no token was presented. */

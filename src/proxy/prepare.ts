@@ -11,6 +11,7 @@ import { connectionOptions, VIA } from "../http/header_names.ts";
 import type { Inbound } from "../http/inbound.ts";
 import { isOurs } from "../tokens/claims.ts";
 import type { CallerToken } from "../tokens/claims.ts";
+import { isOwnClient } from "../tokens/issuers/own_clients.ts";
 import { holdsCsrfShaped } from "../tokens/scan.ts";
 import type { TokenScanner } from "../tokens/scan.ts";
 import { forwardingHeaders } from "./forwarding.ts";
@@ -50,7 +51,7 @@ export function createOutgoingHeaders(parts: {
     if (name === "cookie") return otherCookies(value);
     // On a protected route Bearer is the caller's token; on an open one it may be the upstream's own.
     if (token !== null && name === "authorization" && schemes.mentionedIn(value)) {
-      return forwardToken && !isOurs(token) ? value : null;
+      return forwardToken && !isOurs(token) && !isOwnClient(token) ? value : null;
     }
     if (name === PROTOCOLS) return scanner.withoutOurs(value, ",");
     // Ours in any other header is dropped too, whatever the client calls it.

@@ -25,6 +25,7 @@ const of = (
 
 const CATEGORIES: Readonly<Record<AuditEvent["event"], Category>> = {
   sign_in: of("authentication session", "start", "success"),
+  client_token: of("authentication session", "start", "success"),
   sign_in_failed: of("authentication", "start", "failure"),
   sign_in_throttled: of("authentication", "denied", "failure"),
   refresh: of("authentication session", "info", "success"),

@@ -8,6 +8,8 @@
 /** Something worth a line in the audit log. */
 export type AuditEvent =
   | { readonly event: "sign_in"; readonly subject: string; readonly sid: string }
+  /** A program got an access token. */
+  | { readonly event: "client_token"; readonly client: string }
   | {
     readonly event: "sign_in_failed";
     readonly reason: string;

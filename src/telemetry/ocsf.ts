@@ -50,6 +50,7 @@ const OTHER = 99;
 
 const KINDS: Readonly<Record<AuditEvent["event"], Kind>> = {
   sign_in: authentication(LOGON, 1),
+  client_token: authentication(LOGON, 1),
   sign_in_failed: authentication(LOGON, 2),
   sign_in_throttled: authentication(LOGON, 2),
   refresh: authentication(OTHER, 1, "Refresh"),

@@ -15,6 +15,7 @@ export const TYP = {
   access: "at+jwt",
   refresh: "postern-refresh+jwt",
   assertion: "postern-assertion+jwt",
+  client: "postern-client+jwt",
 } as const;
 
 /** A key of the ring that signs. */

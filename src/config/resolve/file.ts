@@ -9,6 +9,7 @@ import { sizeBytes } from "../../base/size.ts";
 import type { GatewayConfig, StoreConfig } from "../config.ts";
 import type { ConfigFile } from "../schema/file.ts";
 import type { Secrets } from "../secrets.ts";
+import { resolveClients } from "./clients.ts";
 import { resolveIdentity } from "./identity.ts";
 import { resolveProviders } from "./providers.ts";
 import { longestForeignSeconds, resolveIssuers } from "./issuers.ts";
@@ -45,6 +46,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
       secret: secrets(secret),
     })),
     issuers: resolveIssuers(file.issuers),
+    clients: resolveClients(file.clients),
     verify: resolveVerify(file.verify, secrets),
     tokens: {
       issuer: file.tokens.issuer ?? url.origin,

@@ -7,6 +7,7 @@
 import * as z from "zod";
 import { cors } from "./cors.ts";
 import { admin, stop } from "./admin.ts";
+import { clients } from "./clients.ts";
 import { demoIdentity, upstreamIdentity } from "./identity.ts";
 import { issuers } from "./issuers.ts";
 import { log } from "./log.ts";
@@ -63,6 +64,7 @@ export const configSchema = z.strictObject({
   }).prefault({ clients: {} }).describe("Who may ask POST /auth/introspect; nobody if absent."),
   providers,
   issuers,
+  clients,
   verify,
   tokens: z.strictObject({
     issuer: z.string().min(1).exactOptional().describe("`iss`; the origin if absent."),

@@ -37,7 +37,8 @@ export function createAuthenticateClient(clients: readonly ClientOptions[]): Aut
   };
 }
 
-function credentialOf(
+/** What a client shows of itself, in the one way that it chose (RFC 6749 §2.3.1). */
+export function credentialOf(
   authorization: string | null,
   fields: Fields,
 ): { readonly id: string; readonly secret: string } | null {

@@ -7,7 +7,9 @@ import { Hono } from "hono";
 import { allowOnly, fail, refuse } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
-import type { VerifiedToken } from "../../tokens/claims.ts";
+import { isOurs } from "../../tokens/claims.ts";
+import type { CallerToken } from "../../tokens/claims.ts";
+import type { Issuers } from "../../tokens/issuers/issuers.ts";
 import type { TokenVerifier } from "../../tokens/verify.ts";
 import type { AuthenticateClient } from "./clients.ts";
 import { presentedToken } from "./presented.ts";
@@ -16,13 +18,14 @@ import { presentedToken } from "./presented.ts";
 export function introspection(parts: {
   readonly sessions: Sessions;
   readonly verifier: TokenVerifier;
+  readonly issuers: Issuers | null;
   readonly authenticateClient: AuthenticateClient;
 }): Hono<GatewayEnv> {
-  const { sessions, verifier, authenticateClient } = parts;
+  const { sessions, authenticateClient } = parts;
   const app = new Hono<GatewayEnv>();
 
   app.post("/introspect", async (c) => {
-    const presented = await presentedToken(c.req.raw, verifier);
+    const presented = await presentedToken(c.req.raw, parts, c.get("around").waitUntil);
     const { headers } = c.req.raw;
     const client = await authenticateClient(headers.get("authorization"), presented.fields);
     if (client === null) return refuse(c, { code: "invalid_client" });
@@ -30,14 +33,16 @@ export function introspection(parts: {
     c.header("cache-control", "no-store");
     const { token } = presented;
     if (typeof token === "string" || !(await isActive(token))) return c.json({ active: false });
+    const said = isOurs(token) ? token.claims : token.payload;
     return c.json({
       active: true,
-      token_type: token.type === "access" ? "Bearer" : "refresh_token",
+      token_type: isOurs(token) && token.type === "refresh" ? "refresh_token" : "Bearer",
       sub: token.subject,
-      sid: token.sid,
+      ...(token.sid === null ? {} : { sid: token.sid }),
+      ...(token.client === null ? {} : { client_id: token.client }),
       scope: token.scope,
-      iss: token.claims["iss"],
-      aud: token.claims["aud"],
+      iss: said["iss"],
+      aud: said["aud"],
       iat: token.issuedAtSeconds,
       exp: token.expiresAtSeconds,
       jti: token.jti,
@@ -45,8 +50,8 @@ export function introspection(parts: {
   });
   allowOnly(app, "/introspect", ["POST"]);
 
-  async function isActive(token: VerifiedToken): Promise<boolean> {
-    if (token.type === "access") return await sessions.status(token) === "live";
+  async function isActive(token: CallerToken): Promise<boolean> {
+    if (!isOurs(token) || token.type === "access") return await sessions.status(token) === "live";
     return !(await sessions.isSpent(token));
   }
 

@@ -3,17 +3,20 @@
  *
  * @module
  */
+import type { WaitUntil } from "../../base/background.ts";
 import { readFields } from "../../http/body.ts";
 import type { Fields } from "../../http/body.ts";
 import type { Problem } from "../../http/problem.ts";
 import type { TokenFailure, VerifiedToken } from "../../tokens/claims.ts";
+import type { VerifiedForeign } from "../../tokens/issuers/claims.ts";
+import type { Issuers } from "../../tokens/issuers/issuers.ts";
 import type { TokenVerifier } from "../../tokens/verify.ts";
 
 /** The token, verified; `fields` are those of the body, as far as they could be read. */
 export type Presented =
   | {
     readonly kind: "token";
-    readonly token: VerifiedToken | TokenFailure;
+    readonly token: VerifiedToken | VerifiedForeign | TokenFailure;
     readonly fields: Fields;
   }
   | { readonly kind: "problem"; readonly problem: Problem; readonly fields: Fields };
@@ -21,7 +24,12 @@ export type Presented =
 /** Reads the `token` parameter, of either type; a hint (RFC 7009 §2.1) is not needed. */
 export async function presentedToken(
   request: Request,
-  verifier: Pick<TokenVerifier, "verify">,
+  { verifier, issuers }: {
+    readonly verifier: Pick<TokenVerifier, "verify">;
+    /** `null`: nobody else's tokens are taken. */
+    readonly issuers: Issuers | null;
+  },
+  waitUntil: WaitUntil,
 ): Promise<Presented> {
   const body = await readFields(request);
   if (body.kind === "problem") return { ...body, fields: {} };
@@ -36,9 +44,10 @@ export async function presentedToken(
     return { kind: "problem", problem, fields };
   }
   const access = await verifier.verify(token, "access");
-  return {
-    kind: "token",
-    token: access === "wrong_type" ? await verifier.verify(token, "refresh") : access,
-    fields,
-  };
+  const own = access === "wrong_type" ? await verifier.verify(token, "refresh") : access;
+  if (typeof own === "string" && issuers !== null) {
+    const foreign = await issuers.verify(token, waitUntil);
+    if (typeof foreign !== "string") return { kind: "token", token: foreign, fields };
+  }
+  return { kind: "token", token: own, fields };
 }

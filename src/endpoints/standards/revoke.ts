@@ -7,6 +7,8 @@ import { Hono } from "hono";
 import { allowOnly, fail } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
+import { isOurs } from "../../tokens/claims.ts";
+import type { Issuers } from "../../tokens/issuers/issuers.ts";
 import type { TokenVerifier } from "../../tokens/verify.ts";
 import { presentedToken } from "./presented.ts";
 
@@ -17,19 +19,20 @@ import { presentedToken } from "./presented.ts";
 export function revocation(parts: {
   readonly sessions: Sessions;
   readonly verifier: TokenVerifier;
+  readonly issuers: Issuers | null;
 }): Hono<GatewayEnv> {
-  const { sessions, verifier } = parts;
+  const { sessions } = parts;
   const app = new Hono<GatewayEnv>();
 
   app.post("/revoke", async (c) => {
-    const presented = await presentedToken(c.req.raw, verifier);
+    const presented = await presentedToken(c.req.raw, parts, c.get("around").waitUntil);
     if (presented.kind === "problem") return fail(c, presented.problem);
     const { token } = presented;
     if (typeof token !== "string") {
-      const { subject, sid, jti } = token;
-      if (token.type === "refresh") {
+      const { subject, jti } = token;
+      if (isOurs(token) && token.type === "refresh") {
         await sessions.endOf(token);
-        c.get("around").emit({ event: "session_revoked", subject, sid });
+        c.get("around").emit({ event: "session_revoked", subject, sid: token.sid });
       } else {
         await sessions.endToken(token);
         c.get("around").emit({ event: "token_revoked", subject, jti });
