@@ -124,7 +124,7 @@ button:hover, .button:hover { filter: brightness(1.08); }
 .or::before, .or::after { content: ""; flex: 1; border-top: 1px solid var(--line); }
 ul.providers { list-style: none; margin: 24px 0 0; padding: 0; display: grid; gap: 12px; }
 .or + ul.providers { margin-top: 0; }
-.provider { display: flex; align-items: center; justify-content: center; gap: 12px; width: 100%; overflow-wrap: anywhere; }
+.provider { display: flex; align-items: center; justify-content: center; gap: 12px; width: 100%; padding: 11px 14px; overflow-wrap: anywhere; text-wrap: balance; }
 .provider img { flex: none; object-fit: contain; }
 .dot {
   flex: none; display: grid; place-items: center; width: 24px; height: 24px; border-radius: 6px;

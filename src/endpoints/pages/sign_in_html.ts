@@ -60,7 +60,9 @@ export function signInPage(options: {
       ${hasPassword && providers.length > 0 ? html`<p class="or"><span>${texts.or}</span></p>` : ""}
       ${providers.length === 0
         ? ""
-        : html`<ul class="providers">${providers.map((each) => providerButton(each, texts))}</ul>`}
+        : html`<ul class="providers">${
+          providers.map((each) => providerButton(each, texts, isSaid(each, notice)))
+        }</ul>`}
     `,
   );
 }
@@ -95,14 +97,24 @@ function passwordForm({ texts, returnTo, username, notice }: {
   `;
 }
 
-function providerButton({ label, icon, href, isFailing }: ProviderButton, texts: Texts): Html {
+/** Whether the page says at its top already that a provider is out of reach. */
+function isSaid({ label }: ProviderButton, notice: SignInNotice): boolean {
+  return notice.kind === "provider" && notice.reason === "provider_unavailable" &&
+    notice.label === label;
+}
+
+function providerButton(
+  { label, icon, href, isFailing }: ProviderButton,
+  texts: Texts,
+  isSaidAlready: boolean,
+): Html {
   return html`
     <li><a class="button plain provider" href="${href}">${icon === null
       ? html`<span class="dot" aria-hidden="true">${label.slice(0, 1).toUpperCase()}</span>`
       : html`<img src="${icon}" alt="" width="24" height="24">`}<span>${fill(texts.signInWith, {
         provider: label,
-      })}</span></a>${isFailing
-      ? html`<p class="quiet small">${fill(texts.providerUnavailable, { provider: label })}</p>`
+      })}</span></a>${isFailing && !isSaidAlready
+      ? html`<p class="quiet small">${texts.notAvailable}</p>`
       : ""}</li>
   `;
 }

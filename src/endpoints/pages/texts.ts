@@ -28,6 +28,7 @@ const en = {
   loginRequired: "{provider} asks you to sign in there again.",
   stepUpFailed: "This page asks for a stronger sign-in than {provider} could give.",
   providerUnavailable: "{provider} can not be reached at the moment. Please try again shortly.",
+  notAvailable: "Not available at the moment.",
   providerFailed: "Signing in with {provider} did not work. Please try again.",
   startAgain: "That sign-in was begun elsewhere or too long ago. Please sign in again.",
   notAllowed: "Your account at {provider} has no access here.",
@@ -81,6 +82,7 @@ const de: Texts = {
   stepUpFailed: "Diese Seite verlangt eine stärkere Anmeldung, als {provider} geben konnte.",
   providerUnavailable:
     "{provider} ist gerade nicht erreichbar. Bitte gleich noch einmal versuchen.",
+  notAvailable: "Gerade nicht verfügbar.",
   providerFailed: "Die Anmeldung mit {provider} hat nicht geklappt. Bitte noch einmal versuchen.",
   startAgain:
     "Diese Anmeldung wurde anderswo oder vor zu langer Zeit begonnen. Bitte neu anmelden.",
