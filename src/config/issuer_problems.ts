@@ -14,6 +14,11 @@ export function issuerProblems(file: ConfigFile): string[] {
   const problems: string[] = [];
   for (const [name, { issuer, jwks, claims }] of Object.entries(file.issuers)) {
     const where = `issuers.${name}`;
+    if (Object.hasOwn(file.providers, name)) {
+      problems.push(
+        `${where}: there is a provider of that name, and their subjects ("${name}|…") would be the same people; rename one`,
+      );
+    }
     if (issuer === own) {
       problems.push(`${where}.issuer: "${issuer}" is Postern itself; name the other issuer`);
     }

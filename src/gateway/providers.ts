@@ -4,6 +4,8 @@
  * @module
  */
 import type { GatewayConfig } from "../config/config.ts";
+import { ConfigError } from "../config/problems.ts";
+import { canSignAssertions } from "../identity/oidc/client_auth.ts";
 import { createOidcProvider } from "../identity/oidc/provider.ts";
 import type { RecheckSealed } from "../sessions/recheck.ts";
 import { createAdmit } from "../sign_in/admission.ts";
@@ -22,13 +24,27 @@ export interface Providers {
   readonly recheckSealed: RecheckSealed | null;
 }
 
-/** Prepares the providers of a configuration. */
+/**
+ * Prepares the providers of a configuration.
+ *
+ * @throws {ConfigError} when no key of the ring can sign what a provider asks for.
+ */
 export function createProviders(
   { keys, clock, events, metrics }: Pick<Core, "keys" | "clock" | "events" | "metrics">,
   { providers }: GatewayConfig,
   ports: GatewayPorts,
 ): Providers {
   const fetch = ports.askFetch ?? globalThis.fetch;
+  const unsigned = Array.from(providers.values()).filter(({ oidc }) =>
+    oidc.clientAuth.kind === "private_key_jwt" && !canSignAssertions(keys)
+  );
+  if (unsigned.length > 0) {
+    throw new ConfigError(
+      unsigned.map(({ oidc }) =>
+        `providers.${oidc.name}.clientAuth: "private_key_jwt" needs an ES256, RS256 or EdDSA key in POSTERN_KEYS; \`deno task keys\` prints a set with one`
+      ),
+    );
+  }
   const byName = new Map(
     Array.from(providers, ([name, each]): [string, SignInProvider] => [name, {
       oidc: timedProvider(createOidcProvider(each.oidc, { fetch, keys, clock }), metrics),
