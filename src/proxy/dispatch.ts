@@ -89,6 +89,8 @@ function failed(outcome: NoAnswer, route: PreparedRoute): Outcome {
       return as({ code: "upstream_unavailable" }, outcome.reason);
     case "bad_answer":
       return as({ code: "upstream_bad_answer", detail: outcome.reason }, outcome.reason);
+    case "unsupported":
+      return as({ code: "not_implemented", detail: outcome.reason }, outcome.reason);
     case "busy":
       return as({ code: "upstream_busy" }, "too many requests under way");
     case "down":

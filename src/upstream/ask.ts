@@ -18,6 +18,8 @@ export type NoAnswer =
   | { readonly kind: "timeout"; readonly reason: string }
   /** It answered with what is no HTTP, or with more than is taken. */
   | { readonly kind: "bad_answer"; readonly reason: string }
+  /** This runtime has no words for the request. */
+  | { readonly kind: "unsupported"; readonly reason: string }
   /** The client broke its body off, or stopped sending it. */
   | { readonly kind: "body_broken"; readonly reason: string }
   | { readonly kind: "too_large" }

@@ -25,6 +25,7 @@ export interface Failure {
     | "unavailable"
     | "timeout"
     | "bad_answer"
+    | "unsupported"
     | "body_broken"
     | "client_gone"
     | "too_large";
@@ -113,7 +114,8 @@ function failureOf(error: unknown, watch: Watch, upload: Upload | null): Failure
     case "connect_timeout":
       return failed("timeout", error.reason);
     case "bad_answer":
-      return failed("bad_answer", error.reason);
+    case "unsupported":
+      return failed(error.failure, error.reason);
     case "unreachable":
     case "cut":
     case "unsendable":

@@ -60,6 +60,10 @@ class FetchExchange implements Exchange {
 
   async #send(options: FetchTransportOptions, request: WireRequest): Promise<void> {
     const { method, target, body, upgrades } = request;
+    // `fetch` knows no such request (WHATWG Fetch, "new Request", step 36).
+    if (body !== null && (method === "GET" || method === "HEAD")) {
+      throw new TransportError("unsupported", `this runtime sends no body with ${method}`);
+    }
     let response: Response;
     try {
       response = await options.fetch(options.origin + target, {

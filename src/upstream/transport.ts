@@ -94,7 +94,9 @@ export type TransportFailure =
   /** What came is no HTTP, or more than is taken. */
   | "bad_answer"
   /** The request can not be written as it is; the target was not asked. */
-  | "unsendable";
+  | "unsendable"
+  /** The runtime has no words for it; the target was not asked. */
+  | "unsupported";
 
 /** A failure with words that may be logged: none that a client or a URL brought along. */
 export class TransportError extends Error {

@@ -33,7 +33,7 @@ async function assertPlacesFree(stand: Stand, what: string): Promise<void> {
 }
 
 onEachRuntime("places of an upstream", {
-  app: { maxConcurrent: 3, timeout: "2s", idleTimeout: "2s" },
+  app: { maxConcurrent: 3, timeout: "1s", idleTimeout: "1s" },
 }, async (stand, step) => {
   /** Sends the same beginning three times, hangs up a little later. */
   async function hangUp(
@@ -75,7 +75,7 @@ onEachRuntime("places of an upstream", {
   });
 
   await step("come back when uploads break off, whatever was promised", async () => {
-    for (const method of ["POST", "PATCH", "PUT", "DELETE"]) {
+    for (const method of ["POST", "PATCH"]) {
       for (
         const headers of [
           ["Content-Length: 9", "Expect: 100-continue"],
@@ -183,6 +183,14 @@ for (const harness of RUNTIMES) {
             const method of ["trace", "Trace", "TRACE", "CONNECT", "TRACK", "connect", "track"]
           ) {
             for (let times = 0; times < 8; times++) await stand.send({ method, target: "/x" });
+            await alive(method);
+          }
+        });
+        await step("bodies where some runtimes take none", async () => {
+          for (const method of ["GET", "HEAD", "GET", "HEAD"]) {
+            for (let times = 0; times < 4; times++) {
+              await stand.send({ method, target: "/x", body: "{}" });
+            }
             await alive(method);
           }
         });
