@@ -61,6 +61,6 @@ const TWO_HOSTS: RequestProblem = {
 /** Workers leave a port out that goes without saying for the URL's own scheme. */
 function isSameAuthority(one: string, other: string): boolean {
   if (one === other) return true;
-  const host = hostOf(one);
-  return host === hostOf(other) && (host === one || host === other);
+  const [short, long] = one.length < other.length ? [one, other] : [other, one];
+  return short === hostOf(short) && (long === `${short}:80` || long === `${short}:443`);
 }

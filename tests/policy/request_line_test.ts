@@ -151,6 +151,7 @@ Deno.test("a request that names two hosts, or none, is refused", () => {
       ["http://evil.com/x", "app.example.com"],
       ["http://app.example.com/x", "app.example.com:8443, app.example.com"],
       ["http://app.example.com:1/x", "app.example.com:2"],
+      ["http://app.example.com/x", "app.example.com:8443"],
       ["http://localhost:80/x", ""],
       ["http://x/path?/public/x", "x/path?"],
       ["http://app.example.com/auth/metrics?/public/x", "app.example.com/auth/metrics?"],
