@@ -15,6 +15,8 @@ export type Person = Readonly<Record<string, unknown>>;
 /** What a provider is started with. */
 export interface OidcProviderSettings {
   readonly port?: number;
+  /** Of the issuer; `127.0.0.1` is another site than the gateway's `localhost`. */
+  readonly host?: "localhost" | "127.0.0.1";
   readonly clients: readonly Readonly<Record<string, unknown>>[];
   /** By login name. Somebody who is not here has a `sub` only. */
   readonly people?: Readonly<Record<string, Person>>;
@@ -47,7 +49,7 @@ function rsaKey(): Promise<Record<string, unknown>> {
 /** Starts a provider on 127.0.0.1; its issuer is on `localhost`. */
 export async function startOidcProvider(settings: OidcProviderSettings): Promise<TestOidcProvider> {
   const port = settings.port ?? freePort();
-  const issuer = `http://localhost:${port}`;
+  const issuer = `http://${settings.host ?? "localhost"}:${port}`;
   const people: Record<string, Person> = { ...settings.people };
   const disabled = new Set<string>();
   const asked = new Map<string, number>();

@@ -18,7 +18,7 @@ import { callbackOf, oidcContext, sendTo } from "./parts.ts";
 import type { GatewayContext, OidcEndpointParts, OidcEntry } from "./parts.ts";
 import { reasonOfError, reasonOfRefusal } from "./reasons.ts";
 import type { OidcReason } from "./reasons.ts";
-import { formOf } from "./start.ts";
+import { formOf, mayBegin } from "./start.ts";
 
 /** A sign-in begins anew by itself so often. */
 const MAX_RESTARTS = 1;
@@ -208,7 +208,7 @@ async function beginAgain(call: Callback, wish: FlowWish): Promise<Response> {
   const isStepUp = wish.maxAgeSeconds !== null || wish.acrValues.length > 0;
   const caller = isStepUp ? null : await callerOf(call);
   if (caller !== null) return sendTo(wish.returnTo, [...setCookies, ...caller.setCookies]);
-  if (wish.restarts >= MAX_RESTARTS) {
+  if (wish.restarts >= MAX_RESTARTS || !mayBegin(c)) {
     // The sign-in page would send somebody who is signed in on to what asks for more.
     const reason = isStepUp ? "sign_in_failed" : "start_again";
     return say(call, wish.returnTo, reason, "no such flow");

@@ -8,6 +8,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { JsonValue } from "../../base/json.ts";
 import { compilePointer } from "../../base/json_pointer.ts";
 import { createBoundedFetch } from "../../outbound/bounded_fetch.ts";
+import { createCrowd } from "../../outbound/crowd.ts";
 import { createGetJson } from "../../outbound/get_json.ts";
 import { createKeySet } from "../../tokens/issuers/key_set.ts";
 import type { KeySetReport, SharedDocuments } from "../../tokens/issuers/key_set.ts";
@@ -23,6 +24,9 @@ import type { SignedClaims } from "./id_token.ts";
 import { checkLogoutToken, endSessionUrl } from "./logout.ts";
 import type { OidcProviderOptions } from "./options.ts";
 import type { CodeOutcome, CodeQuestion, OidcContext, OidcProvider } from "./port.ts";
+
+/** Sign-ins that may have a question to the provider under way at one time. */
+const MAX_STRANGERS = 100;
 
 /** What a provider is reached with. */
 export interface OidcParts {
@@ -167,12 +171,22 @@ export function createOidcProvider(
     };
   }
 
+  // Nobody has signed in yet who makes us ask: that must not become a flood at the provider.
+  const ofStrangers = createCrowd({
+    most: MAX_STRANGERS,
+    // Discovery, keys, tokens and UserInfo, one after the other.
+    longestMs: 4 * Math.max(options.timeoutMs, KEY_FETCH_LIMITS.timeoutMs),
+    clock,
+  });
+
   return {
     name,
 
     async authorize(question, context) {
       try {
-        return await authorize(options, await partsFor(context), question);
+        return await ofStrangers(async () =>
+          await authorize(options, await partsFor(context), question)
+        );
       } catch (error) {
         return toFailure(error, "authorization request");
       }
@@ -180,7 +194,7 @@ export function createOidcProvider(
 
     async exchange(question, context) {
       try {
-        return await proofOf(question, context);
+        return await ofStrangers(() => proofOf(question, context));
       } catch (error) {
         if (error instanceof oauth.AuthorizationResponseError) {
           return { kind: "denied", error: errorCode(error.error) };

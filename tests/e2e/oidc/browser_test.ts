@@ -188,3 +188,17 @@ for (const { name, width, height, dark } of VIEWS) {
     });
   });
 }
+
+for (const responseMode of ["query", "form_post"]) {
+  test(`a provider on another site (${responseMode}): Lax cookies are enough`, async () => {
+    const options = { idp: { host: "127.0.0.1" as const }, provider: { responseMode } };
+    await withBrowser(options, async ({ gateway, idp }, page) => {
+      await page.goto(`${gateway.url}/across`);
+      assert.equal(new URL(page.url()).hostname, "127.0.0.1");
+      await signInAtProvider(page, "ada");
+      await page.waitForURL(`${gateway.url}/across`);
+      assert.match(await page.locator("body").innerText(), /"x-auth-subject":"ada"/);
+      assert.equal(idp.asked.get("/token"), 1, "the first flow was good; none had to begin anew");
+    });
+  });
+}
