@@ -46,7 +46,7 @@ export async function readSecrets(
   for (const [path, ref] of secretRefs(file)) {
     const text = "env" in ref ? env[ref.env] : await readTextFile(ref.file);
     // A file ends with a line break that is no part of the secret.
-    const secret = text?.replace(/\r?\n$/, "") ?? "";
+    const secret = text?.replace(/[\r\n]+$/, "") ?? "";
     if (secret === "") {
       problems.push(
         "env" in ref

@@ -51,7 +51,7 @@ export async function importLegacyKey(
   given: string | undefined,
 ): Promise<LegacyKey> {
   // Files and secret managers end a line that the key does not have.
-  const text = given?.replace(/\r?\n$/, "");
+  const text = given === undefined ? undefined : withoutLineEnds(given);
   if (text === undefined || text === "") {
     throw new KeyRingError([
       `POSTERN_LEGACY_KEY: is required with tokens.legacy; put ${
@@ -179,4 +179,11 @@ async function sessionOf(jti: string, bornAtMs: number): Promise<string> {
 
 function isTime(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value > 0;
+}
+
+/** Files, `echo` and secret managers put line ends behind a secret that are no part of it. */
+function withoutLineEnds(secret: string): string {
+  let end = secret.length;
+  while (end > 0 && (secret[end - 1] === "\n" || secret[end - 1] === "\r")) end--;
+  return secret.slice(0, end);
 }

@@ -115,7 +115,11 @@ export async function readKeys(
   }
   const path = join(store.kind === "sqlite" ? dirname(store.path) : ".postern", "keys.json");
   const kept = await readTextFile(path);
-  if (kept !== null) return kept;
+  if (kept !== null) {
+    // One that was copied here may be open to others.
+    await Deno.chmod(path, 0o600);
+    return kept;
+  }
   const fresh = JSON.stringify(await generateKeySet());
   await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await Deno.writeTextFile(path, fresh, { mode: 0o600 });

@@ -165,12 +165,16 @@ export function openDatabase(path: string): DatabaseSync {
   }
 }
 
-/** SQLite gives the files beside it (`-wal`, `-shm`) the permissions of the main one. */
+/**
+ * SQLite gives the files beside it (`-wal`, `-shm`) the permissions of the main one; those
+ * that were there already, and wider, are narrowed.
+ */
 function createPrivately(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  if (existsSync(path)) return;
   closeSync(openSync(path, "a", 0o600));
-  chmodSync(path, 0o600);
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    if (existsSync(file)) chmodSync(file, 0o600);
+  }
 }
 
 function migrate(database: DatabaseSync, path: string): void {
