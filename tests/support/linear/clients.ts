@@ -213,17 +213,17 @@ export async function live(world: World): Promise<void> {
   async function ghost(): Promise<void> {
     if (graveyard.length === 0) return;
     counts.ghosts++;
-    const pair = oneOf(graveyard);
-    await use(pair);
+    // All ages, and those that ended not long ago above all.
+    const pair = chance(0.5) ? oneOf(graveyard) : oneOf(graveyard.slice(-3));
     await refresh(pair.refresh);
-    await pause(100);
+    for (let turn = 0; turn < 3; turn++) await use(pair);
   }
 
   while (going()) {
     const dice = random();
-    if (dice < 0.15) await thief();
-    else if (dice < 0.4) await leaver();
-    else if (dice < 0.5) await ghost();
+    if (dice < 0.1) await thief();
+    else if (dice < 0.35) await leaver();
+    else if (dice < 0.65) await ghost();
     else {
       const pair = await signIn();
       honest.add(claim(pair.refresh, "sid"));

@@ -70,14 +70,15 @@ export async function startFleet(options: {
 
     async moveClock() {
       const index = Math.floor(random() * size);
-      const seconds = random.chance(0.3) ? 0 : Math.round((random() * 2 - 1) * 7_200);
+      const by = Math.round(60 + random() * 7_140);
+      const seconds = random.chance(0.15) ? 0 : random.chance(0.5) ? by : -by;
       const text = `${seconds < 0 ? "" : "+"}${seconds}`;
       await Deno.writeTextFile(clockOf(index), text);
       return text;
     },
 
     async changeLives() {
-      const accessTtl = random.oneOf(["3s", "20s", "10m", "30m", "60m"]);
+      const accessTtl = random.oneOf(["3s", "3s", "20s", "30m", "60m"]);
       await restart(random.oneOf(gateways), { POSTERN_CONFIG: configOf(accessTtl) });
       return accessTtl;
     },
