@@ -11,6 +11,7 @@ import type { Revocation, SessionStore } from "../store/port.ts";
 import { createBlacklist } from "./blacklist.ts";
 import type { Revocable } from "./blacklist.ts";
 import type { Reassert } from "./reassert.ts";
+import { createWatchers } from "./watchers.ts";
 
 /** This instance's copy of the blacklist. */
 export interface RevocationView {
@@ -74,11 +75,11 @@ export function createRevocationView(options: {
   let underWay: Promise<boolean> | null = null;
   /** Somebody said that there is news while a poll was under way that may have missed them. */
   let pullAgain = false;
-  const watchers = new Set<() => void>();
+  const watchers = createWatchers(ages);
 
   function apply(entries: readonly Revocation[]): void {
     for (const entry of entries) blacklist.apply(entry);
-    if (entries.length > 0) { for (const onNews of watchers) onNews(); }
+    if (entries.length > 0) watchers.tell();
   }
 
   async function poll(): Promise<boolean> {
@@ -141,9 +142,7 @@ export function createRevocationView(options: {
       else pullAgain = true;
     },
     watch(onNews) {
-      if (isolatesRequests) return () => {};
-      watchers.add(onNews);
-      return () => void watchers.delete(onNews);
+      return isolatesRequests ? () => {} : watchers.add(onNews);
     },
     ageMs: () => ages.sinceMs(syncedAt),
     size: blacklist.size,

@@ -45,6 +45,20 @@ Deno.test("what is revoked here, or pushed, is cut at once, not at the next look
   assert.deepEqual(cuts, ["revoked"], "once");
 });
 
+Deno.test("in a storm of revocations connections are told now and then, and of the last one", async () => {
+  const { view, cuts, release } = await stage(HOUR_MS);
+  let told = 0;
+  const unwatch = view.watch(() => told++);
+  for (let i = 0; i < 10_000; i++) {
+    view.apply({ kind: "session", sid: `other ${i}`, untilMs: Infinity });
+  }
+  view.apply({ kind: "session", sid: "s", untilMs: Infinity });
+  await until(() => cuts.length > 0, "it is cut");
+  assert.ok(told < 100, `told ${told} times`);
+  unwatch();
+  release();
+});
+
 Deno.test("a connection that ended by itself is cut no more", async () => {
   const { view, cuts, release } = await stage(HOUR_MS);
   release();

@@ -36,7 +36,7 @@ export function createScriptListing(
       const limit = String(Math.min(query.limit, MAX_PAGE));
       const now = String(clock());
       if (query.subject === undefined) {
-        const cursor = /^\d{1,20}$/.test(query.after ?? "") ? query.after ?? "0" : "0";
+        const cursor = scanCursor(query.after);
         const [next, ...rows] = list(
           await run(
             SCRIPTS.scanSessions,
@@ -79,6 +79,12 @@ export function createScriptListing(
       return whole(await run(SCRIPTS.countSessions, [keys.index(subject)], [keys.space]));
     },
   };
+}
+
+/** A cursor of SCAN is a number of 64 bits; what is none begins at the beginning. */
+function scanCursor(after: string | null): string {
+  const isOne = after !== null && /^\d{1,20}$/.test(after) && BigInt(after) < 1n << 64n;
+  return isOne ? after : "0";
 }
 
 function list(reply: unknown): readonly unknown[] {
