@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { StoreRejectedError } from "../port.ts";
@@ -158,6 +158,7 @@ export function openDatabase(path: string): DatabaseSync {
     // and a lost revocation would bring a session back.
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     migrate(database, path);
+    tighten(path);
     return database;
   } catch (error) {
     database.close();
@@ -174,6 +175,19 @@ function createPrivately(path: string): void {
   closeSync(openSync(path, "a", 0o600));
   for (const file of [path, `${path}-wal`, `${path}-shm`]) {
     if (existsSync(file)) chmodSync(file, 0o600);
+  }
+}
+
+/** A file of ours that others could read, from an earlier version or a copy, is closed to them. */
+function tighten(path: string): void {
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found === undefined || (found.mode & 0o077) === 0) continue;
+    try {
+      chmodSync(file, 0o600);
+    } catch {
+      // It is another user's; the doctor tells.
+    }
   }
 }
 
