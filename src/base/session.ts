@@ -30,7 +30,7 @@ export interface KeyBinding {
 }
 
 /** Groups that one session can belong to at most, the one of its subject included. */
-export const MAX_GROUPS = 4;
+export const MAX_GROUPS = 5;
 
 /** One sign-in on one device. */
 export interface SessionRecord {

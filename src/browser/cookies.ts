@@ -52,6 +52,11 @@ export interface CookieJar {
    * @throws {CookieTooLargeError} before anything is set.
    */
   issue(pair: TokenPair, csrfToken: string, nowMs: number): string[];
+  /** The `Set-Cookie` value by which a browser is known again that is handed over. */
+  issueHandover(value: string): string;
+  clearHandover(): string;
+  /** The value of {@link CookieJar.issueHandover}, or `null`. */
+  readHandover(header: string | null): string | null;
   /** The `Set-Cookie` value that remembers a device; signing out leaves it alone. */
   issueDevice(value: string): string;
   /**
@@ -64,7 +69,10 @@ export interface CookieJar {
 const BARE_NAMES = ["postern-access", "postern-refresh", "postern-csrf", "postern-device"] as const;
 
 /** Beginnings of the names that a sign-in at a provider uses; they are read where it is done. */
-const PROVIDER_NAMES = ["postern-flow-", "postern-provider"] as const;
+const PROVIDER_NAMES = ["postern-flow-", "postern-provider", "postern-handover"] as const;
+
+/** A hand-over from the host of sign-in takes no longer, signing in there included. */
+const HANDOVER_SECONDS = 3_600;
 
 const OWN_NAMES: readonly string[] = [...BARE_NAMES, ...PROVIDER_NAMES];
 
@@ -104,6 +112,7 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
   const [accessName, refreshName, csrfName, deviceName] = BARE_NAMES.map((name) =>
     prefix + name
   ) as [string, string, string, string];
+  const handoverName = `${prefix}postern-handover`;
   const names: ReadonlySet<string> = new Set([accessName, refreshName, csrfName, deviceName]);
 
   function setCookie(name: string, value: string, httpOnly: boolean, maxAge: number): string {
@@ -157,6 +166,16 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
         setCookie(refreshName, pair.refresh, true, maxAge),
         setCookie(csrfName, csrfToken, false, maxAge),
       ];
+    },
+
+    issueHandover: (value) => setCookie(handoverName, value, true, HANDOVER_SECONDS),
+    clearHandover: () => setCookie(handoverName, "", true, 0),
+    readHandover(header) {
+      const values = (header ?? "").split(";").map((part) => part.split("=", 2))
+        .filter(([name]) => trimOws(name ?? "") === handoverName)
+        .map(([, value]) => trimOws(value ?? ""));
+      // One that came twice was tossed by somebody.
+      return values.length === 1 ? values[0] ?? null : null;
     },
 
     issueDevice: (value) => setCookie(deviceName, value, true, DEVICE_SECONDS),

@@ -20,5 +20,6 @@ export function safeReturnTo(value: string | null | undefined, authPrefix: strin
   if ("problem" in target || target.path.startsWith("//")) return "/";
   const { path, search } = target;
   const own = path === authPrefix || path.startsWith(`${authPrefix}/`);
-  return own && path !== `${authPrefix}/account` ? "/" : path + search;
+  const isPage = path === `${authPrefix}/account` || path === `${authPrefix}/handover/give`;
+  return own && !isPage ? "/" : path + search;
 }

@@ -49,6 +49,8 @@ export type StoreConfig =
 export interface GatewayConfig {
   /** Scheme, host and port, no trailing slash. */
   readonly origin: string;
+  /** Whether people sign in at `origin` alone and are handed over to `origins`. */
+  readonly handover: boolean;
   /** Further ones, in the same form. */
   readonly origins: readonly string[];
   /** Whether the origin is https; decides cookie names and `Secure`. */

@@ -7,6 +7,7 @@ import { Hono } from "hono";
 import { failure } from "../access/failure.ts";
 import { alive } from "../admin/alive.ts";
 import type { GatewayConfig } from "../config/config.ts";
+import { handoverEndpoints } from "../endpoints/handover/handover.ts";
 import { oidcEndpoints } from "../endpoints/oidc/oidc.ts";
 import { createLeave } from "../endpoints/oidc/sign_out.ts";
 import { pages } from "../endpoints/pages/pages.ts";
@@ -24,8 +25,10 @@ import { tokenTransport } from "../endpoints/token/token.ts";
 import { fail } from "../http/endpoint.ts";
 import type { GatewayEnv } from "../http/endpoint.ts";
 import { createDeviceCookies } from "../sign_in/device.ts";
+import { createHandovers } from "../sign_in/handover.ts";
 import { createPasswordSignIn } from "../sign_in/password.ts";
 import { createThrottle } from "../sign_in/throttle.ts";
+import { createSeal } from "../tokens/seal.ts";
 import { FOREIGN_ALGORITHMS } from "../tokens/issuers/options.ts";
 import { OWN_CLIENTS } from "../tokens/issuers/own_clients.ts";
 import type { Access } from "./access.ts";
@@ -73,6 +76,22 @@ export function createEndpoints(parts: {
     attemptSignIn,
     leave: providers === null ? null : createLeave(providers),
   };
+  if (config.handover) {
+    own.route(
+      "/",
+      handoverEndpoints({
+        ...access,
+        origin,
+        origins: config.origins,
+        prefix: paths.auth,
+        handovers: createHandovers({
+          seal: createSeal(keys.hmacKeys, "handover"),
+          store,
+          clock: parts.core.clock,
+        }),
+      }),
+    );
+  }
   own.route(
     "/",
     pages({

@@ -7,6 +7,7 @@
 import { EVERYBODY } from "../store/port.ts";
 import type { Revocation } from "../store/port.ts";
 import type { VerifiedToken } from "../tokens/claims.ts";
+import { isFamily } from "./families.ts";
 import type { PreparedParts } from "./parts.ts";
 
 /** What is to end. */
@@ -37,10 +38,19 @@ export interface SessionEnding {
 export function createSessionEnding(parts: PreparedParts): SessionEnding {
   const { store, view, clock, config, denyForMs, rememberForMs, nameGroup } = parts;
 
+  /** The sessions of other hosts that began with the same sign-in. */
+  async function endFamily(sid: string, subject: string | undefined): Promise<void> {
+    const record = await store.readSession(sid);
+    if (record === null || (subject !== undefined && record.subject !== subject)) return;
+    const family = record.groups.find(isFamily);
+    if (family !== undefined) await endGroup(family);
+  }
+
   async function endSession(
     sid: string,
     { subject, mustExist }: { readonly subject?: string; readonly mustExist: boolean },
   ): Promise<boolean> {
+    if (config.hasFamilies === true) await endFamily(sid, subject);
     const outcome = await store.revokeSession({
       sid,
       denyForMs,

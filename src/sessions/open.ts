@@ -9,6 +9,7 @@ import type { Presenter } from "../base/presenter.ts";
 import { MAX_GROUPS } from "../base/session.ts";
 import type { KeyBinding, SessionRecord } from "../base/session.ts";
 import type { TokenPair } from "../tokens/mint.ts";
+import { isFamily, nameFamily } from "./families.ts";
 import { keptOf, nextGeneration } from "./parts.ts";
 import type { PreparedParts } from "./parts.ts";
 
@@ -43,18 +44,20 @@ export function createOpenSession(parts: PreparedParts): OpenSession {
     const { subject, claims } = admitted;
     const own = await nameGroup("subject", subject);
     const groups = [own, ...(admitted.groups ?? []).filter((group) => group !== own)];
+    const hasFamily = config.hasFamilies !== true || groups.some(isFamily);
     if (groups.length > MAX_GROUPS) throw new TypeError("a session belongs to too many groups");
     let createdAtMs = clock();
     for (;;) {
       const capSeconds = Math.floor(clock() / 1000) + config.sessionMaxAgeSeconds;
+      const sid = v7({ msecs: createdAtMs });
       const session = {
-        sid: v7({ msecs: createdAtMs }),
+        sid,
         subject,
         claims,
         createdAtMs,
         capSeconds,
         ...keptOf(device),
-        groups,
+        groups: hasFamily ? groups : [...groups, await nameFamily(nameGroup, sid)],
         bound: admitted.bound ?? null,
         sealed: admitted.sealed ?? null,
         current: nextGeneration(parts, capSeconds),

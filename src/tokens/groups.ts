@@ -17,6 +17,8 @@ export type GroupKind =
   | "provider"
   /** The provider's own session (`sid` of OpenID Connect Back-Channel Logout 1.0 §2.4). */
   | "provider_session"
+  /** Sessions of several hosts that began with one sign-in, by the first one's `sid`. */
+  | "family"
   /** The provider's own name for the person. */
   | "provider_subject";
 

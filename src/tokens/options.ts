@@ -35,6 +35,8 @@ export interface TokenOptions {
   readonly headerTypes: readonly string[];
   /** Tokens from before Postern. */
   readonly legacy: LegacyConfig | null;
+  /** Whether sessions of several hosts that began with one sign-in end together. */
+  readonly hasFamilies?: boolean;
   /** The longest life of a token that others signed (`issuers/`); absent where none are taken. */
   readonly foreignTtlSeconds?: number;
 }

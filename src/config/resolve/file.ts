@@ -22,6 +22,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
   const url = new URL(file.origin);
   return {
     origin: url.origin,
+    handover: file.handover && file.origins.length > 0,
     origins: file.origins.map((origin) => new URL(origin).origin),
     secure: url.protocol === "https:",
     paths: file.paths,
@@ -60,6 +61,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
       subjectClaim: file.tokens.subjectClaim ?? null,
       headerTypes: file.tokens.headerTypes,
       legacy: resolveLegacy(file.tokens.legacy),
+      hasFamilies: file.handover && file.origins.length > 0,
       foreignTtlSeconds: longestForeignSeconds(file.issuers),
     },
     compat: file.compat === undefined ? null : file.compat === "simplejwt" ? "5.5" : file.compat,

@@ -36,6 +36,9 @@ export const configSchema = z.strictObject({
     .describe("What browsers have in the address bar; https, or http on localhost."),
   origins: z.array(httpUrl("a public origin", { path: false })).prefault([])
     .describe("Further public origins; each has cookies, and so sessions, of its own."),
+  handover: z.boolean().prefault(false).describe(
+    "Whether people sign in at `origin` alone and are handed over to the other origins; signing out ends all.",
+  ),
   paths: z.strictObject({
     auth: ownPath.prefault("/auth"),
     token: ownPath.prefault("/api/token"),

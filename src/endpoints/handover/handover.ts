@@ -1,0 +1,138 @@
+/**
+ * Several hosts, one sign-in: each host has a session and `__Host-` cookies of its
+ * own, and gets them by a one-time code from the host of sign-in (`origin`). No cookie
+ * is shared between hosts, and nobody signs in twice.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import type { Context } from "hono";
+import type { ToCookies } from "../../access/cookie_session.ts";
+import type { ReadCredential } from "../../access/credential.ts";
+import type { Identify } from "../../access/identify.ts";
+import type { CookieJar } from "../../browser/cookies.ts";
+import { safeReturnTo } from "../../browser/return_to.ts";
+import { allowOnly, refuse } from "../../http/endpoint.ts";
+import type { GatewayEnv } from "../../http/endpoint.ts";
+import type { Sessions } from "../../sessions/sessions.ts";
+import { decodeBase64url } from "../../tokens/base64url.ts";
+import type { Handovers } from "../../sign_in/handover.ts";
+
+/** What hand-overs are put together from. */
+export interface HandoverParts {
+  /** The host of sign-in. */
+  readonly origin: string;
+  /** The hosts that people are handed over to. */
+  readonly origins: readonly string[];
+  readonly prefix: string;
+  readonly handovers: Handovers;
+  readonly sessions: Pick<Sessions, "read" | "open" | "discard">;
+  readonly identify: Identify;
+  readonly readCredential: ReadCredential;
+  readonly toCookies: ToCookies;
+  readonly jar: CookieJar;
+}
+
+/** How a session of the host of sign-in is named: renewed in passing, cookies only. */
+const RULE = { transparent: true, cors: null };
+
+const STATE = /^[A-Za-z0-9_-]{43}$/;
+
+/** The endpoints `/handover/…`, and the way there from the sign-in page of other hosts. */
+export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
+  const { origin, origins, prefix, jar, handovers, sessions } = parts;
+  const app = new Hono<GatewayEnv>();
+
+  // The sign-in page of a host is at the host of sign-in.
+  app.get("/login", async (c, next) => {
+    if (!origins.includes(c.env.inbound.origin)) return await next();
+    return await start(c);
+  });
+
+  /** At the other host: remembers the browser, and sends it to the host of sign-in. */
+  async function start(c: Context<GatewayEnv>): Promise<Response> {
+    const nonce = crypto.getRandomValues(new Uint8Array(32));
+    const secret = toBase64url(nonce);
+    const returnTo = safeReturnTo(c.req.query("return_to"), prefix);
+    const query = new URLSearchParams({
+      to: c.env.inbound.origin,
+      state: await hashOf(secret),
+    });
+    return sendTo(`${origin}${prefix}/handover/give?${query}`, [
+      jar.issueHandover(`${secret}.${toBase64url(new TextEncoder().encode(returnTo))}`),
+    ]);
+  }
+
+  // At the host of sign-in: a code for whoever is signed in there.
+  app.get("/handover/give", async (c) => {
+    const { inbound } = c.env;
+    const { to, state } = c.req.query();
+    const isAsked = inbound.origin === origin && to !== undefined && origins.includes(to) &&
+      state !== undefined && STATE.test(state);
+    if (!isAsked) return refuse(c, { code: "invalid_request" });
+    const credential = parts.readCredential(inbound.headers);
+    if (credential.kind === "bearer") return refuse(c, { code: "invalid_request" });
+    const named = await parts.identify(inbound, credential, RULE);
+    if ("problem" in named) {
+      if (named.problem.code === "store_unavailable") return refuse(c, named.problem);
+      const here = `${prefix}/handover/give?${new URLSearchParams({ to, state })}`;
+      const page = `${prefix}/login?return_to=${encodeURIComponent(here)}`;
+      return sendTo(page, named.clearCookies ? jar.clear() : []);
+    }
+    const { token: { sid }, setCookies } = named;
+    if (sid === null) return refuse(c, { code: "token_invalid" });
+    const code = await handovers.give({ sid, to, state });
+    return sendTo(`${to}${prefix}/handover/take?code=${code}`, setCookies);
+  });
+  allowOnly(app, "/handover/give", ["GET"]);
+
+  // Back at the other host: a session of its own, of the same family.
+  app.get("/handover/take", async (c) => {
+    const { inbound } = c.env;
+    const around = c.get("around");
+    const [secret = "", path = ""] = jar.readHandover(inbound.headers.get("cookie"))?.split(".") ??
+      [];
+    const given = await handovers.take(c.req.query("code") ?? "", inbound.origin);
+    // A code that another browser asked for would sign this one in as somebody else.
+    if (given === null || given.state !== await hashOf(secret)) {
+      return refuse(c, {
+        code: "invalid_request",
+        detail: "This link has been used, or belongs to another browser. Please start again.",
+      });
+    }
+    const root = await sessions.read(given.sid);
+    if (root === null) return refuse(c, { code: "session_revoked" });
+    const { subject, claims, groups } = root;
+    const device = { userAgent: c.req.header("user-agent") ?? "", ip: around.client.address };
+    const signedIn = await sessions.open({ subject, claims, groups }, { device });
+    const { setCookies } = await parts.toCookies(signedIn).catch(async (error) => {
+      await sessions.discard(signedIn.session);
+      throw error;
+    });
+    around.emit({ event: "sign_in", subject, sid: signedIn.session.sid });
+    return sendTo(safeReturnTo(decoded(path), prefix), [...setCookies, jar.clearHandover()]);
+  });
+  allowOnly(app, "/handover/take", ["GET"]);
+
+  return app;
+}
+
+function sendTo(location: string, setCookies: readonly string[]): Response {
+  const headers = new Headers({ location, "cache-control": "no-store" });
+  for (const cookie of setCookies) headers.append("set-cookie", cookie);
+  return new Response(null, { status: 302, headers });
+}
+
+function toBase64url(bytes: Uint8Array): string {
+  return bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+}
+
+function decoded(path: string): string {
+  const bytes = decodeBase64url(path);
+  return bytes === null ? "/" : new TextDecoder().decode(bytes);
+}
+
+async function hashOf(secret: string): Promise<string> {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret));
+  return toBase64url(new Uint8Array(hash));
+}

@@ -1,0 +1,67 @@
+/**
+ * Codes by which one host of ours hands a signed-in person over to another: sealed,
+ * short-lived, good once.
+ *
+ * @module
+ */
+import type { Clock } from "../base/clock.ts";
+import type { JsonValue } from "../base/json.ts";
+import type { SessionStore } from "../store/port.ts";
+import type { Seal } from "../tokens/seal.ts";
+
+/** What a code stands for. */
+export interface Handover {
+  /** The session at the host of sign-in. */
+  readonly sid: string;
+  /** Origin that may take the code. */
+  readonly to: string;
+  /** Hash of what only the browser that asked for it knows. */
+  readonly state: string;
+}
+
+/** Gives and takes codes. */
+export interface Handovers {
+  give(handover: Handover): Promise<string>;
+  /** `null`: not a code of ours, too old, for another host, or taken before. */
+  take(code: string, to: string): Promise<Handover | null>;
+}
+
+/** A redirect takes no longer. */
+const LIFE_MS = 30_000;
+/** How long a taken code is remembered; longer than it lives. */
+const HOLD_MS = 2 * LIFE_MS;
+
+/** Prepares hand-overs. */
+export function createHandovers({ seal, store, clock }: {
+  readonly seal: Seal;
+  readonly store: Pick<SessionStore, "reserveAttempt">;
+  readonly clock: Clock;
+}): Handovers {
+  return {
+    give({ sid, to, state }) {
+      return seal.seal({ sid, to, state, id: crypto.randomUUID(), exp: clock() + LIFE_MS });
+    },
+
+    async take(code, to) {
+      const said = await seal.open(code);
+      if (!isRecord(said)) return null;
+      const { sid, to: meant, state, id, exp } = said;
+      if (typeof sid !== "string" || typeof state !== "string" || typeof id !== "string") {
+        return null;
+      }
+      if (meant !== to || typeof exp !== "number" || clock() >= exp) return null;
+      // The only place under this name: whoever comes second finds it taken.
+      const first = await store.reserveAttempt({
+        id: crypto.randomUUID(),
+        counters: [{ key: `handover:${id}`, limit: 1 }],
+        windowMs: HOLD_MS,
+        holdMs: HOLD_MS,
+      });
+      return first.allowed ? { sid, to, state } : null;
+    },
+  };
+}
+
+function isRecord(value: JsonValue | null): value is { readonly [name: string]: JsonValue } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
