@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import * as fc from "fast-check";
 import { AdminTokenError, readAdminTokens } from "../../src/admin/guard.ts";
 import { adminHarness } from "./harness.ts";
 
@@ -216,4 +217,59 @@ Deno.test("a token that could be guessed is refused at the start, and never quot
   });
   assert.deepEqual(await readAdminTokens(undefined), []);
   assert.deepEqual((await readAdminTokens(TOKEN)).map(({ name }) => name), ["token"]);
+});
+
+Deno.test("nothing that can be asked makes it fail: every answer is meant", async () => {
+  const admin = await adminHarness();
+  const word = fc.oneof(
+    fc.constantFrom(
+      ..."sessions subjects revocations upstreams keys config check reload drain events status"
+        .split(
+          " ",
+        ),
+      "..",
+      "%2f",
+      "%",
+      "%00",
+      "null",
+    ),
+    fc.string({ maxLength: 12 }),
+  );
+  const path = fc.array(word, { maxLength: 4 }).map((words) => `/v1/${words.join("/")}`);
+  const query = fc.dictionary(
+    fc.constantFrom("limit", "after", "subject", "ip", "provider", "lastSeenBefore", "dryRun", "x"),
+    fc.string({ unit: "binary", maxLength: 20 }),
+    { maxKeys: 3 },
+  );
+  const body = fc.oneof(
+    fc.json({ maxDepth: 2 }),
+    fc.record({
+      subject: fc.string(),
+      sid: fc.string(),
+      issuedBefore: fc.string(),
+      dryRun: fc.anything(),
+    }, { requiredKeys: [] }).map((value) => JSON.stringify(value) ?? "null"),
+    fc.string({ unit: "binary" }),
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
+      path,
+      query,
+      body,
+      async (method, path, query, body) => {
+        const response = await admin.ask(`${path}?${new URLSearchParams(query)}`, {
+          method,
+          headers: { "content-type": "application/json" },
+          ...(method === "GET" || method === "HEAD" ? {} : { body }),
+        });
+        await response.body?.cancel();
+        assert.ok([200, 202, 204, 400, 404, 405, 413, 415, 422, 501].includes(response.status));
+        assert.equal(response.headers.get("cache-control"), "no-store");
+      },
+    ),
+    { numRuns: 1500 },
+  );
+  const odd = admin.events.filter(({ event }) => event === "internal_error");
+  assert.deepEqual(odd, []);
 });
