@@ -85,7 +85,7 @@ export function createAdminParts(
           inFlight: underWay,
         })),
       })),
-    issuers: () => issuersOf(current()),
+    issuers: () => issuersOf(core, current()),
     keys: () => {
       const { keys, keyUsage } = current().inside.core;
       return Array.from(keys.byKid.values(), ({ kid, alg }) => ({
@@ -115,10 +115,20 @@ function entryOf(entry: Revocation): RevocationEntry {
   }
 }
 
-function issuersOf({ inside: { config, failingProviders } }: Gateway): IssuerState[] {
+function issuersOf(core: Core, { inside: { config, failingProviders } }: Gateway): IssuerState[] {
   const failing = new Set(failingProviders());
   const { identity, providers } = config;
   const nothing = { keysAgeSeconds: null, problem: null };
+
+  function keysOf(name: string): Pick<IssuerState, "keysAgeSeconds" | "problem"> {
+    const { refreshedAtMs, problem } = core.keySets.read(name);
+    const ageMs = refreshedAtMs === null ? null : core.clock() - refreshedAtMs;
+    return {
+      keysAgeSeconds: ageMs === null ? null : Math.max(0, Math.round(ageMs / 1000)),
+      problem: problem ?? (failing.has(name) ? "failed when it was last asked" : null),
+    };
+  }
+
   const source: IssuerState[] = identity.kind === "none" ? [] : [
     identity.kind === "demo"
       ? { name: "demo", kind: "demo", url: null, ...nothing }
@@ -130,14 +140,13 @@ function issuersOf({ inside: { config, failingProviders } }: Gateway): IssuerSta
       name,
       kind: "provider",
       url: oidc.issuer,
-      keysAgeSeconds: null,
-      problem: failing.has(name) ? "failed when it was last asked" : null,
+      ...keysOf(name),
     })),
     ...config.issuers.map(({ name, issuer }): IssuerState => ({
       name,
       kind: "issuer",
       url: issuer,
-      ...nothing,
+      ...keysOf(name),
     })),
   ];
 }

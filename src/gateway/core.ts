@@ -17,6 +17,7 @@ import { createRecentEvents, type RecentEvents } from "../telemetry/recent.ts";
 import { createSmallMeter } from "../telemetry/small_meter.ts";
 import { createTokenScanner } from "../tokens/scan.ts";
 import { createKeyUsage, type KeyUsage } from "./key_usage.ts";
+import { createKeySetLog, type KeySetLog } from "./key_set_log.ts";
 import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import type { CorePorts, Peers } from "./ports.ts";
 import { timedStore } from "./timed_store.ts";
@@ -31,6 +32,7 @@ export interface Core extends Pick<CorePorts, "store" | "keys" | "clock"> {
   readonly recent: RecentEvents;
   readonly view: RevocationView;
   readonly lifecycle: Lifecycle;
+  readonly keySets: KeySetLog;
   /** `null`: nobody collects spans. */
   readonly spans: RequestSpans | null;
 }
@@ -91,6 +93,7 @@ export function createCore(
     recent,
     view,
     lifecycle: createLifecycle(events),
+    keySets: createKeySetLog(clock, metrics.keySet),
     spans: spans === undefined ? null : createRequestSpans(spans),
   };
 }

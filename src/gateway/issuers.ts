@@ -17,7 +17,7 @@ import type { GatewayPorts } from "./ports.ts";
 
 /** Verifies what has no session of ours behind it; `null`: nothing of the kind is taken. */
 export function createForeign(
-  { clock, events, keys }: Core,
+  { clock, events, keys, keySets }: Core,
   { issuers, clients, tokens }: GatewayConfig,
   { askFetch = fetch, sharedDocuments }: GatewayPorts,
 ): Issuers | null {
@@ -40,6 +40,7 @@ export function createForeign(
         : getJson(url),
     shared: sharedDocuments,
     report(issuer, report) {
+      keySets.note(issuer, report);
       if (report.result !== "failed") return;
       events(
         { event: "issuer_keys_unavailable", issuer, reason: report.reason },

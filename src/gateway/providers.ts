@@ -30,7 +30,10 @@ export interface Providers {
  * @throws {ConfigError} when no key of the ring can sign what a provider asks for.
  */
 export function createProviders(
-  { keys, clock, events, metrics }: Pick<Core, "keys" | "clock" | "events" | "metrics">,
+  { keys, clock, events, metrics, keySets }: Pick<
+    Core,
+    "keys" | "clock" | "events" | "metrics" | "keySets"
+  >,
   { providers }: GatewayConfig,
   ports: GatewayPorts,
 ): Providers {
@@ -47,7 +50,16 @@ export function createProviders(
   }
   const byName = new Map(
     Array.from(providers, ([name, each]): [string, SignInProvider] => [name, {
-      oidc: timedProvider(createOidcProvider(each.oidc, { fetch, keys, clock }), metrics),
+      oidc: timedProvider(
+        createOidcProvider(each.oidc, {
+          fetch,
+          keys,
+          clock,
+          ...(ports.sharedDocuments === undefined ? {} : { shared: ports.sharedDocuments }),
+          report: (report) => keySets.note(name, report),
+        }),
+        metrics,
+      ),
       issuer: each.oidc.issuer,
       admit: createAdmit(each.admission),
       rechecks: each.rechecks,

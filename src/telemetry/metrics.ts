@@ -52,6 +52,8 @@ export interface GatewayMetrics {
   revocationPropagated(delayMs: number): void;
   /** A WebSocket or a stream has begun; call the returned function with the reason of its end. */
   longLived(kind: LongLivedKind): (reason: string) => void;
+  /** The keys of an issuer or a provider were fetched, or could not be. */
+  keySet(issuer: string, result: "refreshed" | "failed"): void;
   /** A configuration was put in force (`ok`) or refused. */
   reloaded(ok: boolean): void;
   /** Says where gauges are read from; sources may come later and replace earlier ones. */
@@ -91,6 +93,11 @@ export function createGatewayMetrics(
     labels: [],
     buckets: PROPAGATION_SECONDS,
   });
+  const keySets = meter.counter({
+    name: "postern_jwks_refreshes_total",
+    help: "Fetches of the keys of issuers and providers, by outcome.",
+    labels: ["issuer", "result"],
+  });
   const reloads = reloadInstruments(meter);
   createGauges(meter, sources, about);
 
@@ -99,6 +106,7 @@ export function createGatewayMetrics(
     ...people,
     store: (command, result, durationMs) => store({ command, result }, durationMs / 1000),
     revocationPropagated: (delayMs) => propagation({}, Math.max(0, delayMs) / 1000),
+    keySet: (issuer, result) => keySets({ issuer, result }),
     reloaded: reloads,
     watch: (more) => void Object.assign(sources, more),
     render: () => meter.render(),

@@ -1,5 +1,6 @@
 /** Changing the configuration of a gateway process while requests go on. */
 import assert from "node:assert/strict";
+import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { generateKeySet } from "../../src/tokens/key_ring.ts";
 import { startGatewayProcess } from "../support/gateway_process.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
@@ -205,6 +206,42 @@ Deno.test("what takes a restart is named, and nothing else of that file is taken
       "revocation: can not change without a restart",
     ]);
     assert.equal(await ask(gateway), "one");
+  });
+});
+
+Deno.test("an issuer that is away during a reload is still believed by the keys that are known", async () => {
+  const { publicKey, privateKey } = await generateKeyPair("ES256");
+  const jwk = { ...await exportJWK(publicKey), kid: "k-1", alg: "ES256" };
+  const issuer = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => Response.json({ keys: [jwk] }),
+  );
+  const url = `http://127.0.0.1:${issuer.addr.port}`;
+  await withStage(async ({ gateway, write, config }) => {
+    const issuers = {
+      machines: { issuer: url, jwks: `${url}/jwks.json`, audience: "api", types: ["at+jwt"] },
+    };
+    await write(config("one", { issuers }));
+    assert.equal((await reload(gateway)).status, 200);
+    const token = await new SignJWT({ client_id: "robot" })
+      .setProtectedHeader({ alg: "ES256", kid: "k-1", typ: "at+jwt" })
+      .setIssuer(url).setAudience("api").setSubject("robot").setJti("j-1")
+      .setIssuedAt().setExpirationTime("10m").sign(privateKey);
+    const status = async () => {
+      const response = await fetch(`${base(gateway)}/private/x`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      await response.body?.cancel();
+      return response.status;
+    };
+    assert.equal(await status(), 200);
+    const { issuers: shown } = await (await fetch(`${gateway.admin}/v1/issuers`)).json();
+    const machines = shown.find(({ name }: { name: string }) => name === "machines");
+    assert.ok(machines.keysAgeSeconds < 60, JSON.stringify(machines));
+    await issuer.shutdown();
+    await write(config("two", { issuers }));
+    assert.equal((await reload(gateway)).body.changed, true);
+    assert.equal(await status(), 200);
   });
 });
 

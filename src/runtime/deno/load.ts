@@ -22,6 +22,7 @@ import { createBackground } from "./background.ts";
 import { createFiles, readEnvironment } from "./environment.ts";
 import { hiddenBody } from "./hidden_body.ts";
 import type { OpenConnections } from "./open_connections.ts";
+import { createKeptDocuments } from "./kept_documents.ts";
 import { readKeys } from "./open.ts";
 import { createDenoTransports, readUpstreamFiles } from "./transport.ts";
 import type { UpstreamPem } from "./undici_transport.ts";
@@ -103,6 +104,9 @@ function shared(config: GatewayConfig, instances: number): GatewayConfig {
 /** One for all configurations: it keeps nothing. */
 const askFetch = createAskFetch();
 
+/** What issuers have answered outlives a configuration. */
+const sharedDocuments = createKeptDocuments();
+
 /** A gateway of what was read. */
 export function buildLoaded(core: Core, sources: Sources, open: OpenConnections): Loaded {
   const { config, legacyKey, hash, fingerprint } = sources;
@@ -110,6 +114,7 @@ export function buildLoaded(core: Core, sources: Sources, open: OpenConnections)
     legacyKey,
     identity: createIdentitySource(config.identity, { fetch: askFetch }),
     askFetch,
+    sharedDocuments,
     transports: createDenoTransports(sources.pem, open),
     hiddenBody,
     background: createBackground(),
