@@ -6,19 +6,11 @@
  * @module
  */
 import * as oauth from "oauth4webapi";
+import type { ClientParts } from "./client.ts";
 import { browserEndpoint } from "./discovery.ts";
-import type { HttpOptions } from "./discovery.ts";
 import { toFailure, UntrustedAnswerError } from "./failure.ts";
 import type { OidcProviderOptions } from "./options.ts";
 import type { AuthorizationOutcome, AuthorizationQuestion } from "./port.ts";
-
-/** What a request to the provider is made with. */
-export interface ClientParts {
-  readonly server: oauth.AuthorizationServer;
-  readonly client: oauth.Client;
-  readonly clientAuth: oauth.ClientAuth;
-  readonly http: HttpOptions;
-}
 
 type Options = Pick<
   OidcProviderOptions,
