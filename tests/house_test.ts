@@ -150,15 +150,6 @@ Deno.test("Hono's app is known where paths are served, a runtime at its door onl
 Deno.test("the doors only call the runtime, and rooms stay small enough to see", () => {
   for (const { name, text } of house) {
     const lines = text.split("\n").length - 1;
-    if (
-      [
-        "store/sqlite/store.ts",
-        "store/upstash/store.ts",
-        "store/memory/store.ts",
-        "proxy/handle.ts",
-        "endpoints/pages/pages.ts",
-      ].includes(name)
-    ) continue;
     const most = name === "main.ts" || name === "worker.ts" ? 40 : 300;
     assert.ok(lines <= most, `${name} has ${lines} lines, at most ${most}`);
   }

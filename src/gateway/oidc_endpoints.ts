@@ -6,7 +6,7 @@
 import type { GatewayConfig } from "../config/config.ts";
 import type { OidcEndpointParts, OidcEntry } from "../endpoints/oidc/parts.ts";
 import { createSignOutMemory } from "../endpoints/oidc/sign_out_memory.ts";
-import type { PageProvider } from "../endpoints/pages/pages.ts";
+import type { PageProvider } from "../endpoints/pages/sign_in_page.ts";
 import { createFlows } from "../sign_in/pending.ts";
 import type { Access } from "./access.ts";
 import type { Core } from "./core.ts";
