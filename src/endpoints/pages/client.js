@@ -33,9 +33,10 @@ export const createPostern = (options = {}) => {
 
   /** Under its other name anybody's subdomain may have set it. */
   const csrfName = `${location.protocol === "https:" ? "__Host-" : ""}postern-csrf=`;
+  /** A cookie that is no UTF-8, which a subdomain can set too, hides all of them: then as last heard. */
   const csrf = () =>
     document.cookie.split("; ").find((each) => each.startsWith(csrfName))?.slice(csrfName.length) ??
-      "";
+      session?.csrfToken ?? "";
 
   const leftMs = () => session ? Date.parse(session.accessExpiresAt) - Date.now() - skewMs : 0;
 
