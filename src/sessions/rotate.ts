@@ -4,7 +4,6 @@
  * @module
  */
 import type { Presenter } from "../base/presenter.ts";
-import type { TokenGeneration } from "../base/session.ts";
 import type { TokenFailure } from "../tokens/claims.ts";
 import type { Adopt } from "./adopt.ts";
 import type { SessionEnding } from "./end.ts";
@@ -46,17 +45,6 @@ export function createRefresh(
   const checkSealed = recheckSealed === null
     ? null
     : createSealedCheck({ store, recheck: recheckSealed });
-
-  /**
-   * A lost answer may be asked for again when the access token in it has long expired: the
-   * same successor then comes with one that begins now.
-   */
-  function stillOfUse(generation: TokenGeneration): TokenGeneration {
-    const now = nextGeneration(parts, generation.refreshExpiresAtSeconds);
-    if (generation.accessExpiresAtSeconds > now.issuedAtSeconds) return generation;
-    const { issuedAtSeconds, accessExpiresAtSeconds } = now;
-    return { ...generation, issuedAtSeconds, accessExpiresAtSeconds };
-  }
 
   return async function refresh(refreshToken, presenter) {
     const token = await verifier.verify(refreshToken, "refresh");
@@ -104,7 +92,7 @@ export function createRefresh(
       case "rotated":
       case "replayed": {
         const { session, generation } = outcome;
-        const pair = await mintPair(session, stillOfUse(generation));
+        const pair = await mintPair(session, generation);
         return {
           kind: "refreshed",
           replayed: outcome.kind === "replayed",

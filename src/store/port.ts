@@ -69,7 +69,10 @@ export type RotationOutcome =
     readonly session: SessionRecord;
     readonly generation: TokenGeneration;
   }
-  /** The presented token was spent and may answer once more; `generation` is its one successor. */
+  /**
+   * The presented token was spent and may answer once more; `generation` is its one successor,
+   * with a younger access token where the one in the lost answer has ended.
+   */
   | {
     readonly kind: "replayed";
     readonly session: SessionRecord;

@@ -101,6 +101,8 @@ export type RotationDecision =
     readonly record: SessionRecord;
     readonly generation: TokenGeneration;
   }
+  /** Answers with the live generation again; its access token had ended and was made anew. */
+  | { readonly kind: "renew"; readonly record: SessionRecord }
   | { readonly kind: "reuse"; readonly record: SessionRecord };
 
 /** Decides what a rotation comes to. The order of the questions is part of the contract. */
@@ -115,11 +117,14 @@ export function decideRotation(
   if (rotation.presentedJti === record.current.refreshJti) {
     return { kind: "rotate", record: successorRecord(record, rotation, nowMs) };
   }
-  if (successor !== null) return { kind: "replay", record, generation: successor };
   // Nobody has presented the live token yet: the answer that carried it may have been lost.
   if (rotation.presentedJti === facts.previousJti) {
-    return { kind: "replay", record, generation: record.current };
+    const { accessExpiresAtSeconds } = record.current;
+    return accessExpiresAtSeconds > rotation.next.issuedAtSeconds
+      ? { kind: "replay", record, generation: record.current }
+      : { kind: "renew", record: renewedRecord(record, rotation, nowMs) };
   }
+  if (successor !== null) return { kind: "replay", record, generation: successor };
   return { kind: "reuse", record };
 }
 
@@ -141,6 +146,24 @@ export function youngestFirst(
   b: Pick<SessionRecord, "createdAtMs" | "sid">,
 ): number {
   return b.createdAtMs - a.createdAtMs || (a.sid < b.sid ? 1 : a.sid > b.sid ? -1 : 0);
+}
+
+/** The same pair, of which the access token begins now. */
+function renewedRecord(
+  record: SessionRecord,
+  { next }: Rotation,
+  nowMs: number,
+): SessionRecord {
+  const accessExpiresAtSeconds = Math.min(
+    next.accessExpiresAtSeconds,
+    record.current.refreshExpiresAtSeconds,
+  );
+  return {
+    ...record,
+    lastSeenAtMs: nowMs,
+    latestExp: Math.max(record.latestExp, accessExpiresAtSeconds),
+    current: { ...record.current, accessExpiresAtSeconds },
+  };
 }
 
 function successorRecord(

@@ -38,12 +38,16 @@ export function createPairMinter(keys: KeyRing, config: TokenOptions): MintPair 
       aud: config.audience,
       sub: session.subject,
       sid: session.sid,
-      iat: issuedAtSeconds,
     };
+    // A lost answer that is asked for again may come with a younger access token.
+    const accessIssuedAtSeconds = session.lastSeenAtMs > session.createdAtMs
+      ? Math.max(issuedAtSeconds, Math.floor(session.lastSeenAtMs / 1000))
+      : issuedAtSeconds;
     const key = keys.signing;
     const [access, refresh] = await Promise.all([
       signJwt("access", {
         ...common,
+        iat: accessIssuedAtSeconds,
         jti: generation.accessJti,
         exp: accessExpiresAtSeconds,
         [GROUPS_CLAIM]: session.groups,
@@ -52,6 +56,7 @@ export function createPairMinter(keys: KeyRing, config: TokenOptions): MintPair 
       }, key),
       signJwt("refresh", {
         ...common,
+        iat: issuedAtSeconds,
         jti: generation.refreshJti,
         exp: refreshExpiresAtSeconds,
         token_type: "refresh",

@@ -168,6 +168,11 @@ export function createMemoryStore(
             const { record: session, generation } = decision;
             return { kind: "replayed", session, generation };
           }
+          case "renew": {
+            const { record } = decision;
+            keep({ record, previousJti: rotation.presentedJti, revokedUntilMs: null });
+            return { kind: "replayed", session: record, generation: record.current };
+          }
           case "rotate": {
             const session = structuredClone(decision.record);
             keep({ record: session, previousJti: rotation.presentedJti, revokedUntilMs: null });

@@ -223,6 +223,13 @@ export function createSqliteSessions(
           const { record: session, generation } = decision;
           return { kind: "replayed", session, generation };
         }
+        case "renew":
+          keep(decision.record, presentedJti);
+          return {
+            kind: "replayed",
+            session: decision.record,
+            generation: decision.record.current,
+          };
         case "rotate":
           spend(sid, rotation, decision.record, nowMs);
           return {

@@ -117,16 +117,36 @@ export function rotationContract(test: RegisterTest): void {
   test("a token whose successor nobody has presented answers with it at any time", async (harness) => {
     const { store, clock, advance } = harness;
     const session = await openSession(store, clock);
-    const second = await rotateOnce(store, clock, session);
+    let second = await rotateOnce(store, clock, session);
     for (const ms of [GRACE_MS + 1_000, 86_400_000, 5 * 86_400_000]) {
       await advance(ms);
-      const outcome = await store.rotate(rotationOf(clock, session));
-      assert.deepEqual(outcome, {
-        kind: "replayed",
-        session: second,
-        generation: second.current,
-      });
+      const rotation = rotationOf(clock, session);
+      const outcome = await store.rotate(rotation);
+      assert.ok(outcome.kind === "replayed");
+      const { lastSeenAtMs, latestExp, current, ...rest } = outcome.session;
+      const { accessExpiresAtSeconds, ...same } = outcome.generation;
+      assert.deepEqual(current, outcome.generation);
+      const { accessExpiresAtSeconds: before, ...known } = second.current;
+      assert.deepEqual(same, known, "the same pair");
+      // An access token that has ended would be of no use: it comes with a new life.
+      const isRenewed = before <= rotation.next.issuedAtSeconds;
+      assert.equal(isRenewed, ms > GRACE_MS + 1_000);
+      const expected = isRenewed ? rotation.next.accessExpiresAtSeconds : before;
+      assert.deepEqual([accessExpiresAtSeconds, latestExp], [expected, expected]);
+      assert.deepEqual(rest.sid, session.sid);
+      assert.equal(lastSeenAtMs > second.lastSeenAtMs, isRenewed);
+      assert.deepEqual(await store.readSession(session.sid), outcome.session);
+      const again = await store.rotate(rotationOf(clock, session));
+      assert.deepEqual(again, outcome, "for all who ask");
+      second = outcome.session;
     }
+    // What was made anew is known when it has to be refused.
+    const other = await store.revokeGroup({
+      group: "another",
+      denyForMs: 1,
+      rememberForMs: 1,
+    });
+    assert.ok(other.untilMs >= second.latestExp * 1000);
     const third = await rotateOnce(store, clock, second);
     await advance(GRACE_MS + 1_000);
     assert.equal((await store.rotate(rotationOf(clock, second))).kind, "replayed");

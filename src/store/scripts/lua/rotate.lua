@@ -107,16 +107,28 @@ if presented == record[REFRESH_JTI] then
   return answer("rotated", rotated, generation)
 end
 
+-- Nobody has presented the live token yet: the answer that carried it may have been lost.
+if presented == facts.previous then
+  local refresh_exp = tonumber(record[REFRESH_EXP])
+  if tonumber(record[REFRESH_EXP - 1]) <= tonumber(ARGV[7]) then
+    -- Its access token has ended: the same one comes with a life that begins now.
+    local access = math.min(tonumber(ARGV[8]), refresh_exp)
+    local latest = math.max(tonumber(record[LATEST_EXP]), access)
+    redis.call("HSET", KEYS[1], "lastSeenAt", whole(now), "latestExp", whole(latest),
+      "accessExpiresAt", whole(access))
+    local life = math.max(1, math.max(refresh_exp, latest) * 1000 - now + margin)
+    redis.call("PEXPIRE", KEYS[1], whole(life))
+    record = read_session(KEYS[1])
+    widen(KEYS[4], record, life, margin)
+  end
+  return answer("replayed", record, live_generation(record))
+end
+
 local successor = redis.call("HMGET", KEYS[2], "refreshJti", "accessJti", "issuedAt",
   "accessExpiresAt", "refreshExpiresAt")
 if successor[1] then
   successor[4] = successor[4] or successor[5]
   return answer("replayed", record, successor)
-end
-
--- Nobody has presented the live token yet: the answer that carried it may have been lost.
-if presented == facts.previous then
-  return answer("replayed", record, live_generation(record))
 end
 
 local until_ms = end_session(KEYS[1], KEYS[3], KEYS[5], KEYS[6], { unpack(ARGV, 18, 23) }, sid,
