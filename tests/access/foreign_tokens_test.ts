@@ -7,7 +7,7 @@ import { startGateway } from "../support/gateway.ts";
 import type { TestGateway } from "../support/gateway.ts";
 import { startUpstream } from "../support/upstream.ts";
 import type { RecordingUpstream } from "../support/upstream.ts";
-import { startIssuer } from "../tokens/issuers/issuer_server.ts";
+import { signRaw, startIssuer } from "../tokens/issuers/issuer_server.ts";
 import type { IssuerServer } from "../tokens/issuers/issuer_server.ts";
 
 interface Stand {
@@ -186,6 +186,76 @@ Deno.test("an issuer that was never reached is 503, not 401; every other flaw is
     await assertProblem(await ask("/a", await token({ exp: 1 })), 401, "token_expired");
     await assertProblem(await ask("/a", await token({ aud: "x" })), 401, "token_invalid");
     await assertProblem(await ask("/a", "a.b.c"), 401, "token_invalid");
+  });
+});
+
+Deno.test("whatever stands behind Bearer is answered with 400 or 401, never let in, never 500", async () => {
+  await withStand(async ({ gateway, token, issuer, upstream }) => {
+    const good = await token();
+    await (await fetch(`${gateway.url}/a`, { headers: { authorization: `Bearer ${good}` } }))
+      .body?.cancel();
+    upstream.seen.length = 0;
+    const [head = "", body = "", signature = ""] = good.split(".");
+    const [key] = issuer.keys;
+    assert.ok(key !== undefined);
+    const usual = { alg: "ES256", kid: key.kid, typ: "at+jwt" };
+    const signed = (header: object, payload: string) =>
+      signRaw(key, JSON.stringify(header), payload);
+    const claims = atob(body.replaceAll("-", "+").replaceAll("_", "/"));
+    const headers: object[] = [
+      { ...usual, alg: "none" },
+      { ...usual, alg: "HS256" },
+      { ...usual, crit: ["x"], x: 1 },
+      { ...usual, b64: false },
+      { ...usual, kid: "__proto__" },
+      { ...usual, kid: "constructor" },
+      { ...usual, typ: "JWT" },
+      { ...usual, jwk: key.jwk, kid: "other" },
+      { ...usual, jku: issuer.jwks, kid: "other" },
+    ];
+    const payloads = [
+      "null",
+      "[]",
+      "1",
+      '"x"',
+      "{",
+      "{}",
+      `{"iss":"${issuer.issuer}"}`,
+      `{"iss":["${issuer.issuer}"]}`,
+      `{"__proto__":{"iss":"${issuer.issuer}"}}`,
+      claims.replace(/"exp":\d+/, '"exp":"9999999999"'),
+      claims.replace(/"exp":\d+/, '"exp":1e999'),
+      claims.replace(/"exp":\d+/, '"exp":-1'),
+      claims.replace(/"iat":\d+/, '"iat":{}'),
+      claims.replace(/"sub":"\w+"/, '"sub":{"toString":1}'),
+      claims.replace(/"sub":"\w+"/, '"sub":"a\\r\\nx-auth-scope: admin"'),
+      claims.replace(/"aud":"\w+"/, '"aud":{"api":1}'),
+      `${"[".repeat(2_000)}${"]".repeat(2_000)}`,
+    ];
+    const tokens = [
+      "",
+      "x",
+      "..",
+      `${head}.${body}.`,
+      `${head}.${body}`,
+      `${head}.${body}.${signature}.`,
+      `${head}.${body}.${signature}=`,
+      `${head}.${body}.${signature.slice(0, -1)}`,
+      `${head}.${body}.${"A".repeat(86)}`,
+      `${head}.${head}.${signature}`,
+      `${body}.${head}.${signature}`,
+      ...await Promise.all(headers.map((header) => signed(header, claims))),
+      ...await Promise.all(payloads.map((payload) => signed(usual, payload))),
+    ];
+    for (const each of tokens) {
+      const response = await fetch(`${gateway.url}/a`, {
+        headers: { authorization: `Bearer ${each}` },
+      });
+      await response.body?.cancel();
+      assert.ok([400, 401].includes(response.status), `${response.status}: ${each.slice(0, 80)}`);
+    }
+    assert.equal(upstream.seen.length, 0);
+    assert.ok(issuer.asked.length <= 2, "and the issuer was left alone");
   });
 });
 

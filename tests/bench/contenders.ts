@@ -112,6 +112,8 @@ export interface PosternOptions {
   /** Threads on the port. */
   readonly workers?: number;
   readonly routes?: readonly Readonly<Record<string, unknown>>[];
+  /** Further settings of `postern.json`. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 /** More than the verified-token cache remembers (two generations of 20,000). */
@@ -159,6 +161,7 @@ export async function posternServer(
       },
     ],
     log: { access: options.accessLog ?? false },
+    ...options.settings,
   };
   const running = await start({
     name: options.name,
