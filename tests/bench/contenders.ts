@@ -70,6 +70,10 @@ export const bare = (ground: Ground): Promise<Contender> =>
 export const bareUndici = (ground: Ground): Promise<Contender> =>
   passThrough(ground, "bare pass-through, undici", "bare_undici.ts");
 
+/** The helper of the framework that Postern's own endpoints are written with. */
+export const honoProxy = (ground: Ground): Promise<Contender> =>
+  passThrough(ground, "hono/proxy (no check at all)", "hono_proxy.ts");
+
 async function passThrough(ground: Ground, name: string, file: string): Promise<Contender> {
   const running = await startScript(name, file, { UPSTREAM: ground.upstream.url.slice(0, -1) });
   // With a header as long as the others': the bytes have to be read by all.
@@ -223,9 +227,8 @@ async function strictPostern(ground: Ground, options: PosternOptions): Promise<C
   };
 }
 
-/** HAProxy checking an HS256 token, where it is installed. */
-export async function haproxy(ground: Ground): Promise<Contender | null> {
-  if (!await exists("/usr/sbin/haproxy")) return null;
+/** HAProxy checking an HS256 token. */
+export async function haproxy(ground: Ground): Promise<Contender> {
   const { secret, token } = await sharedSecret();
   const port = freePort();
   const file = `${ground.folder}/haproxy.cfg`;
@@ -261,9 +264,8 @@ backend out
   return { running, headers: { authorization: `Bearer ${token}` } };
 }
 
-/** nginx passing through without any check, where it is installed. */
-export async function nginx(ground: Ground): Promise<Contender | null> {
-  if (!await exists("/usr/sbin/nginx")) return null;
+/** nginx passing through without any check. */
+export async function nginx(ground: Ground): Promise<Contender> {
   const port = freePort();
   const file = `${ground.folder}/nginx.conf`;
   await Deno.writeTextFile(
@@ -300,8 +302,4 @@ http {
     args: ["-c", file],
   });
   return { running, headers: {} };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
 }

@@ -12,6 +12,7 @@ import {
   type Contender,
   handWritten,
   haproxy,
+  honoProxy,
   layGround,
   nginx,
   postern,
@@ -25,7 +26,7 @@ const WORDS = Deno.args.slice(2);
 const ground = await layGround();
 
 /** Each by its name, which `postern` also shows in the table. */
-const others: Readonly<Record<string, (name: string) => Promise<Contender | null>>> = {
+const others: Readonly<Record<string, (name: string) => Promise<Contender>>> = {
   "bare pass-through, undici": () => bareUndici(ground),
   "**Postern**, Upstash, ES256, Bearer": (name) => postern(ground, { name }),
   "Postern, SQLite": (name) => postern(ground, { name, store: "sqlite" }),
@@ -40,6 +41,7 @@ const others: Readonly<Record<string, (name: string) => Promise<Contender | null
   "Postern, cold ES256 tokens": (name) => postern(ground, { name, cold: true }),
   "Postern, cold EdDSA tokens": (name) => postern(ground, { name, cold: true, algorithm: "EdDSA" }),
   "Postern, strict route": (name) => postern(ground, { name, strict: true }),
+  "hono/proxy": () => honoProxy(ground),
   "hand-written": () => handWritten(ground),
   HAProxy: () => haproxy(ground),
   nginx: () => nginx(ground),
@@ -49,8 +51,7 @@ try {
   contenders.push(await bare(ground));
   for (const [name, begin] of Object.entries(others)) {
     if (WORDS.length > 0 && !WORDS.some((word) => name.includes(word))) continue;
-    const contender = await begin(name);
-    if (contender !== null) contenders.push(contender);
+    contenders.push(await begin(name));
   }
   await compare(contenders, { rounds: ROUNDS, seconds: SECONDS });
 } finally {

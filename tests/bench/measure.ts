@@ -64,8 +64,17 @@ function table(results: readonly Result[]): void {
     median(result.rounds.map(pick));
   const baseline = middle(base, (round) => round.requestsPerSecond);
   const baselineP99 = middle(base, (round) => round.p99Ms);
-  print("| | requests/s | of bare | p50 ms | p99 ms | p99 of bare | CPU s / 10,000 | peak MiB |");
-  print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+  const rateOf = (part: string) => {
+    const named = results.find(({ contender }) => contender.running.name.includes(part));
+    return named === undefined ? NaN : middle(named, (round) => round.requestsPerSecond);
+  };
+  const [undici, handWritten] = [rateOf("undici"), rateOf("hand-written")];
+  const ratio = (rate: number) => Number.isNaN(rate) ? "" : rate.toFixed(2);
+  print(
+    "| | requests/s | of bare | of undici | of hand-written | p50 ms | p99 ms | p99 of bare | " +
+      "CPU s / 10,000 | peak MiB |",
+  );
+  print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
   for (const result of results) {
     const perSecond = middle(result, (round) => round.requestsPerSecond);
     const p99 = middle(result, (round) => round.p99Ms);
@@ -75,6 +84,8 @@ function table(results: readonly Result[]): void {
           result.contender.running.name,
           Math.round(perSecond).toLocaleString("en"),
           (perSecond / baseline).toFixed(2),
+          ratio(perSecond / undici),
+          ratio(perSecond / handWritten),
           middle(result, (round) => round.p50Ms).toFixed(2),
           p99.toFixed(2),
           (p99 / baselineP99).toFixed(2),
