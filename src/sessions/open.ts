@@ -17,6 +17,8 @@ import type { PreparedParts } from "./parts.ts";
 export interface SignedIn {
   readonly session: SessionRecord;
   readonly pair: TokenPair;
+  /** `sid`s of older sessions of the subject that had to give way (`tokens.maxSessions`). */
+  readonly ended: readonly string[];
 }
 
 /** Somebody whose identity was proved, and who may come in. */
@@ -73,7 +75,7 @@ export function createOpenSession(parts: PreparedParts): OpenSession {
       const outcome = await store.open(session, { maxSessions, denyForMs });
       if (outcome.kind === "opened") {
         for (const ended of outcome.ended) view.apply(ended);
-        return { session: record, pair };
+        return { session: record, pair, ended: outcome.ended.map(({ sid }) => sid) };
       }
       // "Sign out everywhere" in this very millisecond, or by a clock that runs ahead of ours.
       createdAtMs = outcome.notAfterMs + 1;

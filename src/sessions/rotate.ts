@@ -96,7 +96,7 @@ export function createRefresh(
         return {
           kind: "refreshed",
           replayed: outcome.kind === "replayed",
-          signedIn: { session, pair },
+          signedIn: { session, pair, ended: [] },
         };
       }
       case "reused":

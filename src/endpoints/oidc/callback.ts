@@ -6,6 +6,7 @@
  */
 import { failure } from "../../access/failure.ts";
 import type { Caller } from "../../access/identify.ts";
+import { noteSignIn } from "../../access/sign_in_event.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import { CookieTooLargeError } from "../../browser/cookies.ts";
 import { fail } from "../../http/endpoint.ts";
@@ -143,7 +144,7 @@ async function signIn(call: Callback, flow: Flow, proof: OidcProof): Promise<Res
       await sessions.discard(signedIn.session);
       throw error;
     });
-    around.emit({ event: "sign_in", subject, sid });
+    noteSignIn(around, signedIn);
     // A new session always (no fixation), and the one that was here before is over.
     if (before !== null && isOurs(before.token)) {
       await sessions.endOf(before.token);

@@ -13,6 +13,7 @@ import { sessionOf } from "../../access/leaving.ts";
 import type { FindLeaving } from "../../access/leaving.ts";
 import type { Renew } from "../../access/renew.ts";
 import { tooManyAttempts } from "../../access/renewal_problem.ts";
+import { noteSignIn } from "../../access/sign_in_event.ts";
 import type { Authenticate } from "../../access/standing.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import { CookieTooLargeError } from "../../browser/cookies.ts";
@@ -133,7 +134,7 @@ export function createSignInAttempt(
         const { session } = outcome.signedIn;
         try {
           const answer = await toCookies(outcome.signedIn);
-          around.emit({ event: "sign_in", subject: session.subject, sid: session.sid });
+          noteSignIn(around, outcome.signedIn);
           await endReplaced(c, session.sid);
           if (!isBrowser(headers)) return { kind: "signed_in", session: answer, fields };
           const remembered = jar.issueDevice(await outcome.rememberDevice());

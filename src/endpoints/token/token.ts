@@ -8,6 +8,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { refreshProblem, tooManyAttempts } from "../../access/renewal_problem.ts";
+import { noteSignIn } from "../../access/sign_in_event.ts";
 import {
   BLACKLISTED,
   drfResponse,
@@ -85,8 +86,8 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
     const outcome = await signIn({ username, password }, presenter, null);
     switch (outcome.kind) {
       case "signed_in": {
-        const { session, pair } = outcome.signedIn;
-        around.emit({ event: "sign_in", subject: session.subject, sid: session.sid });
+        const { pair } = outcome.signedIn;
+        noteSignIn(around, outcome.signedIn);
         return drfResponse(200, { refresh: pair.refresh, access: pair.access });
       }
       case "rejected":

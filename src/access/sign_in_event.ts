@@ -1,0 +1,16 @@
+/**
+ * A sign-in in the audit log.
+ *
+ * @module
+ */
+import type { Surroundings } from "../http/around.ts";
+import type { SignedIn } from "../sessions/sessions.ts";
+
+/** Notes that somebody has signed in, and which older sessions of theirs gave way to that. */
+export function noteSignIn(
+  { emit }: Pick<Surroundings, "emit">,
+  { session: { subject, sid }, ended }: Pick<SignedIn, "session" | "ended">,
+): void {
+  emit({ event: "sign_in", subject, sid });
+  for (const each of ended) emit({ event: "session_revoked", subject, sid: each });
+}
