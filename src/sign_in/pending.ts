@@ -9,6 +9,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { JsonValue } from "../base/json.ts";
 import { createSeal } from "../tokens/seal.ts";
+import { createFlowCookies, FLOW_SECONDS } from "./flow_cookies.ts";
 
 /** What a flow needs to remember until its callback. */
 export interface Flow {
@@ -53,26 +54,8 @@ export interface Flows {
   recall(state: string, provider: string, cookieHeader: string | null): Promise<Recalled>;
 }
 
-/** Flows that one browser may have under way; ten tabs at once need no more than these. */
-const MAX_FLOWS = 6;
-/** All of them together; proxies in front of us often take 8 KiB of headers. */
-const MAX_BYTES = 4_096;
-const LIFETIME_SECONDS = 600;
 /** A longer one would not come back from every provider, and is kept in the cookie only. */
 const MAX_RETURN_TO_IN_STATE = 512;
-/** One answer does not set more cookies than this, however many somebody has planted. */
-const MAX_CLEARED = 20;
-
-/** Bare name of a flow's cookie: when it began, in seconds, and a piece of its state's hash. */
-const NAME = /^postern-flow-(\d{10})-([A-Za-z0-9_-]{16})$/;
-
-interface Kept {
-  readonly name: string;
-  readonly value: string;
-  readonly beganSeconds: number;
-  readonly tag: string;
-}
-
 /** Prepares flows. `secure` decides about the `__Host-` prefix, as with the other cookies. */
 export function createFlows(
   { hmacKeys, secure, clock }: {
@@ -82,41 +65,8 @@ export function createFlows(
   },
 ): Flows {
   const states = createSeal(hmacKeys, "oidc state");
-  const cookies = createSeal(hmacKeys, "oidc flow");
-  const prefix = secure ? "__Host-" : "";
-  const attributes = `; Path=/; HttpOnly; SameSite=Lax${secure ? "; Secure" : ""}`;
-
-  function keptIn(header: string | null): Kept[] {
-    if (header === null || !header.includes("postern-flow-")) return [];
-    const found: Kept[] = [];
-    for (const part of header.split(";")) {
-      const equals = part.indexOf("=");
-      const name = part.slice(0, Math.max(equals, 0)).trim();
-      if (!name.startsWith(prefix)) continue;
-      const [, began, tag] = NAME.exec(name.slice(prefix.length)) ?? [];
-      if (began === undefined || tag === undefined) continue;
-      const value = part.slice(equals + 1).trim();
-      found.push({ name, value, beganSeconds: Number(began), tag });
-    }
-    return found;
-  }
-
-  function clear({ name }: Pick<Kept, "name">): string {
-    return `${name}=; Max-Age=0${attributes}`;
-  }
-
-  /** Those that have to go so that a new one fits; the oldest first. */
-  function tooMany(kept: readonly Kept[], newBytes: number, nowSeconds: number): Kept[] {
-    const byAge = [...kept].sort((a, b) => b.beganSeconds - a.beganSeconds);
-    let bytes = newBytes;
-    let count = 1;
-    return byAge.filter(({ name, value, beganSeconds }) => {
-      bytes += name.length + value.length;
-      count += 1;
-      const isOver = Math.abs(nowSeconds - beganSeconds) > LIFETIME_SECONDS;
-      return isOver || count > MAX_FLOWS || bytes > MAX_BYTES;
-    });
-  }
+  const flows = createSeal(hmacKeys, "oidc flow");
+  const cookies = createFlowCookies({ secure });
 
   return {
     async begin(wish, cookieHeader) {
@@ -124,20 +74,8 @@ export function createFlows(
       const flow: Flow = { ...wish, nonce: random(), codeVerifier: random() };
       const state = await states.seal(toState(wish, nowSeconds));
       const hash = await hashOf(state);
-      const value = await cookies.seal({ ...toCookie(flow), hash, began: nowSeconds });
-      const name = `${prefix}postern-flow-${String(nowSeconds).padStart(10, "0")}-${
-        hash.slice(0, 16)
-      }`;
-      const cleared = tooMany(keptIn(cookieHeader), name.length + value.length, nowSeconds)
-        .slice(0, MAX_CLEARED);
-      return {
-        flow,
-        state,
-        setCookies: [
-          ...cleared.map(clear),
-          `${name}=${value}; Max-Age=${LIFETIME_SECONDS}${attributes}`,
-        ],
-      };
+      const value = await flows.seal({ ...toCookie(flow), hash, began: nowSeconds });
+      return { flow, state, setCookies: cookies.add(value, { hash, nowSeconds }, cookieHeader) };
     },
 
     async recall(state, provider, cookieHeader) {
@@ -145,14 +83,12 @@ export function createFlows(
       // A state of another provider's flow: mix-up (RFC 9700 section 4.4).
       if (wish === null || wish.provider !== provider) return { kind: "foreign" };
       const hash = await hashOf(state);
-      const nowSeconds = clock() / 1000;
-      const own = keptIn(cookieHeader).filter(({ tag }) => tag === hash.slice(0, 16));
-      const setCookies = own.slice(0, MAX_CLEARED).map(clear);
-      for (const { value } of own.slice(0, MAX_FLOWS)) {
-        const document = await cookies.open(value);
+      const { values, setCookies } = cookies.find(hash, cookieHeader);
+      for (const value of values) {
+        const document = await flows.open(value);
         const flow = fromCookie(document);
         if (flow === null || !isRecord(document) || document["hash"] !== hash) continue;
-        const isTimely = Math.abs(nowSeconds - Number(document["began"])) <= LIFETIME_SECONDS;
+        const isTimely = Math.abs(clock() / 1000 - Number(document["began"])) <= FLOW_SECONDS;
         return isTimely
           ? { kind: "pending", flow, setCookies }
           : { kind: "stale", wish: flow, setCookies };

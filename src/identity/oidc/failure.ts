@@ -57,6 +57,10 @@ export function toFailure(error: unknown, about: string): OidcFailure {
   if (error instanceof oauth.UnsupportedOperationError) {
     return { kind: "untrusted", reason: reason(error.message) };
   }
+  // What the library stumbles over in an answer (a URL that is none, say) is the answer's fault.
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof DOMException) {
+    return { kind: "untrusted", reason: reason(`an answer that can not be read (${error.name})`) };
+  }
   throw error;
 }
 
