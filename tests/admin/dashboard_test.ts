@@ -154,6 +154,21 @@ test("the overview keeps itself up to date, and can be stopped", async () => {
   }, { parts });
 });
 
+test("a browser asks for the token, and works with it from then on", async () => {
+  const token = "t0ken-".padEnd(40, "x");
+  await withDashboard(async (page, url, admin) => {
+    const without = await fetch(url);
+    await without.body?.cancel();
+    assert.match(without.headers.get("www-authenticate") ?? "", /Basic realm=/);
+    await page.goto(url.replace("//", `//grace:${token}@`));
+    await page.getByRole("link", { name: "Sessions" }).click();
+    await page.getByRole("button", { name: /^End the session of ada/ }).first().click();
+    await page.getByText("Ended: 1.").waitFor();
+    const [done] = admin.events.filter(({ event }) => event === "admin_action");
+    assert.equal(done?.event === "admin_action" && done.actor, "token:grace");
+  }, { trustsPeers: false, tokens: `grace:${token}` });
+});
+
 test("a refused reload is told line by line, and changes nothing", async () => {
   await withDashboard(async (page, url) => {
     await page.goto(`${url}/configuration`);
