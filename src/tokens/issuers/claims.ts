@@ -8,6 +8,7 @@ import type { JsonValue, SubjectClaims } from "../../base/json.ts";
 import { compilePointer } from "../../base/json_pointer.ts";
 import { compileClaims, toSubject } from "../claim_map.ts";
 import type { CallerToken } from "../claims.ts";
+import { LONGEST_LIFE_SECONDS } from "./options.ts";
 import type { IssuerOptions } from "./options.ts";
 
 /** A token that somebody else signed, verified, with its claims at hand. */
@@ -90,7 +91,8 @@ export function createClaimsCheck(options: IssuerOptions): CheckClaims {
       jti: jti ?? null,
       issuedAtSeconds: iat,
       sessionCreatedAtMs: iat * 1000,
-      exp,
+      // However the setting is changed, no token is good for longer than this.
+      exp: Math.min(exp, iat + LONGEST_LIFE_SECONDS),
       bound: null,
       expiresAtSeconds,
       scope,

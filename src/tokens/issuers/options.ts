@@ -61,6 +61,9 @@ export interface IssuerOptions {
   readonly maxLifetimeSeconds: number;
 }
 
+/** The most that `maxLifetimeSeconds` can be set to: nothing has to be remembered for longer. */
+export const LONGEST_LIFE_SECONDS = 30 * 86_400;
+
 /** How keys are fetched and kept. */
 export interface KeySetOptions {
   /** A set is fresh for so long; it is renewed in the background before that. */
