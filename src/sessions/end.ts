@@ -90,7 +90,10 @@ export function createSessionEnding(parts: PreparedParts): SessionEnding {
       if ("sid" in ending) return await endSession(ending.sid, { mustExist: true });
       if ("group" in ending) return await endGroup(ending.group);
       if ("subject" in ending) return await endGroup(await nameGroup("subject", ending.subject));
-      if ("issuedBeforeMs" in ending) return await endGroup(EVERYBODY, ending.issuedBeforeMs);
+      if ("issuedBeforeMs" in ending) {
+        // What is yet to come is nobody's past: a mark there would make all later births strange.
+        return await endGroup(EVERYBODY, Math.min(ending.issuedBeforeMs, clock()));
+      }
       // When it ends by itself is not known: no token lives longer than this.
       return await endJti(ending.jti, clock() + rememberForMs);
     },
