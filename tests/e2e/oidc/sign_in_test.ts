@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { createBrowserless } from "../../support/browserless.ts";
 import type { Visit } from "../../support/browserless.ts";
+import { freePort } from "../../support/ports.ts";
 import { upToCallback, visit, withHouse } from "./support.ts";
 import type { OidcHouse } from "./support.ts";
 
@@ -271,5 +272,28 @@ Deno.test("only allowed parameters reach the provider", async () => {
     const bad = await to("kc_idp_hint=evil&login_hint=a&login_hint=b");
     assert.equal(bad.get("kc_idp_hint"), null);
     assert.equal(bad.get("login_hint"), null);
+  });
+});
+
+Deno.test("on each public origin the provider sends people back to where they were", async () => {
+  const port = freePort();
+  const other = `http://127.0.0.1:${port}`;
+  const options = { gateway: { port, config: { origins: [other] } }, provider: { par: "never" } };
+  await withHouse(options, async ({ gateway }) => {
+    for (const origin of [gateway.url, other]) {
+      const page = await createBrowserless().request(`${origin}/auth/oidc/work/start`, {
+        headers: { "sec-fetch-mode": "navigate" },
+      });
+      const { searchParams } = new URL(page.headers.get("location") ?? "");
+      assert.equal(searchParams.get("redirect_uri"), `${origin}/auth/oidc/work/callback`);
+    }
+  });
+});
+
+Deno.test("a callback that arrives twice at the same moment leaves one person signed in", async () => {
+  await withHouse({}, async (house) => {
+    const { browser, callback } = await upToCallback(house, "/twice");
+    const pages = await Promise.all([browser.go(callback), browser.go(callback)]);
+    for (const page of pages) assert.equal(seen(page).target, "/twice");
   });
 });

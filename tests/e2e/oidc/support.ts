@@ -30,7 +30,7 @@ export async function startHouse(options: {
   readonly idp?: Omit<OidcProviderSettings, "clients">;
   readonly gateway?: TestGatewayOptions;
 } = {}): Promise<OidcHouse> {
-  const port = freePort();
+  const port = options.gateway?.port ?? freePort();
   const origin = `http://localhost:${port}`;
   const idp = await startOidcProvider({
     people: PEOPLE,
