@@ -61,6 +61,10 @@ export function boundedLabels<L extends string>(
 ): (labels: Labels<L>) => { readonly key: string; readonly labels: Labels<L> } {
   const seen = new Map<string, { readonly key: string; readonly labels: Labels<L> }>();
   const other = Object.fromEntries(names.map((name) => [name, "other"])) as Record<L, string>;
+  if (names.length === 0) {
+    const only = { key: "", labels: other };
+    return () => only;
+  }
   return function bound(labels) {
     let key = "";
     for (const name of names) key += `${labels[name]}\u0000`;
