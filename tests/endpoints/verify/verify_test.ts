@@ -1,5 +1,6 @@
 /** Forward-auth: the verdict of the proxy in every dialect, and nothing that talks past it. */
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { startGateway } from "../../support/gateway.ts";
 import type { TestGateway } from "../../support/gateway.ts";
 import type { RawAnswer } from "../../support/raw_http.ts";
@@ -439,6 +440,33 @@ Deno.test("a shared secret opens the endpoints, and no other path with it", asyn
     const stray = await send(port, { ...request, headers: [`X-Verify-Secret: ${SECRET}`] });
     assert.equal(stray.status, 403);
   }, { verify: { secret: { env: "VERIFY_SECRET" } } });
+});
+
+Deno.test("what is let through as told is what the proxy would have let through as sent", async () => {
+  await withStand(async ({ port, host, upstream }) => {
+    const piece = fc.constantFrom(
+      ...["public", "x", "admin", "/", "//", ".", "..", "%2e", "%2E", "%2f", "%5c", "\\", ";", "?"],
+      ...["#", "%", "%00", "%25", "@", ":", "a=b", "&", ",", "PUBLIC", "%70ublic", "*", "+", "'"],
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(piece, { maxLength: 8 }),
+        fc.constantFrom("GET", "HEAD", "POST", "get", "OPTIONS", "GET, POST", "TRACE"),
+        fc.constantFrom(...DIALECTS),
+        async (pieces, method, dialect) => {
+          const target = `/public/${pieces.join("")}`;
+          const request = { method, target, host, headers: ["Content-Length: 0"] };
+          const told = await ask(port, dialect, request);
+          if (told.status !== 200) return;
+          upstream.seen.length = 0;
+          const sent = await send(port, request);
+          assert.equal(sent.status, 200, `${dialect} ${method} ${target}`);
+          assert.ok(upstream.seen[0]?.target.startsWith("/public"), target);
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
 });
 
 Deno.test("questions as Traefik, ingress-nginx and Envoy put them", async () => {
