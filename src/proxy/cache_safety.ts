@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { trimOws } from "../base/ows.ts";
 
 /** Permissions to shared caches alone (RFC 9111 §5.2.2). */
 const SHARED_ONLY: ReadonlySet<string> = new Set(["public", "s-maxage", "proxy-revalidate"]);
@@ -40,9 +41,7 @@ export function privateCacheControl(value: string | null): string {
 
 /** `Vary` with what decides who is asking. */
 export function withVary(value: string | null, fields: readonly string[]): string {
-  const present = (value ?? "").split(",").map((field) => field.trim()).filter((field) =>
-    field !== ""
-  );
+  const present = (value ?? "").split(",").map(trimOws).filter((field) => field !== "");
   if (present.includes("*")) return "*";
   const known = new Set(present.map((field) => field.toLowerCase()));
   return [...present, ...fields.filter((field) => !known.has(field.toLowerCase()))].join(", ");
@@ -58,16 +57,16 @@ function splitDirectives(value: string): string[] {
     if (isQuoted && char === "\\") index++;
     else if (char === '"') isQuoted = !isQuoted;
     else if (index === value.length || (char === "," && !isQuoted)) {
-      const directive = value.slice(start, index).trim();
+      const directive = trimOws(value.slice(start, index));
       if (directive !== "") directives.push(directive);
       start = index + 1;
     }
   }
   // An open quote hides what comes after it from us, but not from every cache.
-  if (isQuoted) return value.split(",").map((each) => each.trim()).filter((each) => each !== "");
+  if (isQuoted) return value.split(",").map(trimOws).filter((each) => each !== "");
   return directives;
 }
 
 function nameOf(directive: string): string {
-  return directive.split("=", 1)[0]?.trim().toLowerCase() ?? "";
+  return trimOws(directive.split("=", 1)[0] ?? "").toLowerCase();
 }

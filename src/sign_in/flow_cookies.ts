@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { trimOws } from "../base/ows.ts";
 
 /** Flows that one browser may have under way; more tabs at once need no more than these. */
 const MAX_FLOWS = 6;
@@ -72,11 +73,11 @@ function keptIn(header: string | null, prefix: string): Kept[] {
   const found: Kept[] = [];
   for (const part of header.split(";")) {
     const equals = part.indexOf("=");
-    const name = part.slice(0, Math.max(equals, 0)).trim();
+    const name = trimOws(part.slice(0, Math.max(equals, 0)));
     if (!name.startsWith(prefix)) continue;
     const [, began, tag] = NAME.exec(name.slice(prefix.length)) ?? [];
     if (began === undefined || tag === undefined) continue;
-    found.push({ name, value: part.slice(equals + 1).trim(), beganSeconds: Number(began), tag });
+    found.push({ name, value: trimOws(part.slice(equals + 1)), beganSeconds: Number(began), tag });
   }
   return found;
 }

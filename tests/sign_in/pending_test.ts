@@ -135,3 +135,18 @@ Deno.test("on http://localhost the cookie has neither prefix nor Secure", async 
   assert.match(line, /^postern-flow-/);
   assert.doesNotMatch(line, /Secure/);
 });
+
+Deno.test("a cookie that merely looks like a flow's is another's, and begins nothing here", async () => {
+  const { flows: ours } = await flows();
+  const jar = createJar();
+  const begun = await ours.begin(WISH, null);
+  jar.take(begun.setCookies);
+  const [[name = "", value = ""] = []] = jar.held;
+  for (const char of ["\u00A0", "\u2000", "\u3000", "\uFEFF", "\u200B", "\u0085", "\v", "\f"]) {
+    for (const planted of [`${char}${name}=${value}`, `${name}${char}=${value}`]) {
+      const recalled = await ours.recall(begun.state, "work", `a=1; ${planted}`);
+      assert.equal(recalled.kind, "stale", JSON.stringify(planted.slice(0, 20)));
+    }
+  }
+  assert.equal((await ours.recall(begun.state, "work", `\t${name}=${value} `)).kind, "pending");
+});

@@ -36,7 +36,11 @@ export interface HandoverParts {
 /** How a session of the host of sign-in is named: renewed in passing, cookies only. */
 const RULE = { transparent: true, cors: null };
 
-const STATE = /^[A-Za-z0-9_-]{43}$/;
+/** 256 bits, as base64url. */
+const SECRET = /^[A-Za-z0-9_-]{43}$/;
+
+/** The hash of a secret, written the same way. */
+const STATE = SECRET;
 
 /** The endpoints `/handover/…`, and the way there from the sign-in page of other hosts. */
 export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
@@ -90,11 +94,12 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
   app.get("/handover/take", async (c) => {
     const { inbound } = c.env;
     const around = c.get("around");
-    const [secret = "", path = ""] = jar.readHandover(inbound.headers.get("cookie"))?.split(".") ??
-      [];
+    const [secret, path = ""] = jar.readHandover(inbound.headers.get("cookie"))?.split(".") ?? [];
     const given = await handovers.take(c.req.query("code") ?? "", inbound.origin);
-    // A code that another browser asked for would sign this one in as somebody else.
-    if (given === null || given.state !== await hashOf(secret)) {
+    // A code that another browser asked for would sign this one in as somebody else. Whoever
+    // gets a code chooses its state: only a secret of ours is held against it, never none.
+    const isOurs = secret !== undefined && SECRET.test(secret);
+    if (given === null || !isOurs || given.state !== await hashOf(secret)) {
       return refuse(c, {
         code: "invalid_request",
         detail: "This link has been used, or belongs to another browser. Please start again.",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { trimOws } from "../../base/ows.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { JsonValue } from "../../base/json.ts";
 import { createSeal } from "../../tokens/seal.ts";
@@ -82,7 +83,9 @@ function cookieOf(header: string | null, name: string): string | null {
   if (header === null || !header.includes(name)) return null;
   for (const part of header.split(";")) {
     const equals = part.indexOf("=");
-    if (part.slice(0, Math.max(equals, 0)).trim() === name) return part.slice(equals + 1).trim();
+    if (trimOws(part.slice(0, Math.max(equals, 0))) === name) {
+      return trimOws(part.slice(equals + 1));
+    }
   }
   return null;
 }
