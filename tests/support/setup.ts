@@ -95,14 +95,13 @@ export const PACKAGES: readonly DebianPackage[] = [
     reason: "certutil makes Chromium trust a certificate of the test's own",
     proof: "/usr/bin/certutil",
   },
+  {
+    name: "systemd",
+    reason: "systemd-analyze verifies and scores the unit",
+    proof: "/usr/bin/systemd-analyze",
+  },
   { name: "wrk", reason: "load for the benchmarks", proof: "/usr/bin/wrk" },
   { name: "nghttp2-client", reason: "HTTP/2 load (h2load)", proof: "/usr/bin/h2load" },
-  {
-    name: "prometheus",
-    reason: "promtool checks what is exported, and the alert rules",
-    proof: "/usr/bin/promtool",
-    service: "prometheus",
-  },
   {
     name: "curl",
     reason: "an independent client, for the commands that the README shows",
