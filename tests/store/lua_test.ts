@@ -133,6 +133,25 @@ test("rotate spends a token, answers again while it may, tells reuse after it", 
   assert.deepEqual(await rotate("r3", "r4"), ["unknown"]);
 });
 
+test("a record from before groups is in those of its token, and under its subject's old mark", async () => {
+  const older = async () => {
+    await client.flushall();
+    await openSession();
+    await client.hdel("session:s1", "groups", "bound", "sealed", "latestExp", "accessExpiresAt");
+  };
+  await older();
+  const [kind, ...fields] = await rotate("r1", "r2");
+  assert.equal(kind, "rotated");
+  assert.equal(fields[7], "g1", "taken from the token");
+  assert.equal(fields[10], "1802592000", "its access tokens may have lived as long as that");
+  await older();
+  await client.set("subject:ada", String(NOW));
+  assert.deepEqual(await rotate("r1", "r2"), ["revoked"]);
+  await older();
+  await client.set("group:g1", String(NOW));
+  assert.deepEqual(await rotate("r1", "r2"), ["revoked"]);
+});
+
 test("bind takes the first key, and no other", async () => {
   await openSession();
   const bind = (jkt: string) => run(SCRIPTS.bind, ["session:s1"], [NOW, "", "dbsc", jkt]);
