@@ -10,11 +10,13 @@ import type { Context } from "hono";
 import type { ToCookies } from "../../access/cookie_session.ts";
 import type { ReadCredential } from "../../access/credential.ts";
 import type { Identify } from "../../access/identify.ts";
+import { sessionOf } from "../../access/leaving.ts";
 import type { CookieJar } from "../../browser/cookies.ts";
 import { safeReturnTo } from "../../browser/return_to.ts";
 import { allowOnly, refuse } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
+import type { TokenVerifier } from "../../tokens/verify.ts";
 import { decodeBase64url } from "../../tokens/base64url.ts";
 import type { Handovers } from "../../sign_in/handover.ts";
 
@@ -26,7 +28,8 @@ export interface HandoverParts {
   readonly origins: readonly string[];
   readonly prefix: string;
   readonly handovers: Handovers;
-  readonly sessions: Pick<Sessions, "read" | "open" | "discard">;
+  readonly sessions: Pick<Sessions, "read" | "open" | "discard" | "endOf">;
+  readonly verifier: Pick<TokenVerifier, "identify">;
   readonly identify: Identify;
   readonly readCredential: ReadCredential;
   readonly toCookies: ToCookies;
@@ -115,6 +118,13 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
       throw error;
     });
     around.emit({ event: "sign_in", subject, sid: signedIn.session.sid });
+    // Whoever was here before as somebody else is not any more.
+    const { cookies } = parts.readCredential(inbound.headers);
+    const before = await sessionOf(cookies, parts.verifier);
+    if (before !== null && before.subject !== subject) {
+      await sessions.endOf(before);
+      around.emit({ event: "session_revoked", subject: before.subject, sid: before.sid });
+    }
     return sendTo(safeReturnTo(decoded(path), prefix), [...setCookies, jar.clearHandover()]);
   });
   allowOnly(app, "/handover/take", ["GET"]);

@@ -1,5 +1,6 @@
 /** Several hosts, one sign-in: a session for each, by a code that is good once. */
 import assert from "node:assert/strict";
+import { createDemoIdentity, DEMO_USERS } from "../../../src/identity/demo.ts";
 import { freePort } from "../../support/ports.ts";
 import { startGateway } from "../../support/gateway.ts";
 import type { TestGateway } from "../../support/gateway.ts";
@@ -67,6 +68,10 @@ async function withStand(act: (stand: Stand) => Promise<void>): Promise<void> {
   const gateway = await startGateway({
     port,
     upstream: upstream.url,
+    identity: createDemoIdentity([
+      ...DEMO_USERS,
+      { username: "eve", password: "postern", subject: "eve", claims: {} },
+    ]),
     config: { origins: [other], handover: true, verify: { trustedProxies: ["127.0.0.1"] } },
   });
   try {
@@ -182,6 +187,29 @@ Deno.test("a code is good once, for one host, in the browser that asked, and not
     for (const odd of ["", "x", "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..a.b.c"]) {
       assert.equal(await taken(browser, `${other}/auth/handover/take?code=${odd}`), 400);
     }
+  });
+});
+
+Deno.test("who was at the other host before as somebody else is signed out there", async () => {
+  await withStand(async ({ home, other, gateway }) => {
+    const browser = new Browser();
+    const response = await browser.ask(`${other}/auth/login`, {
+      method: "POST",
+      headers: { "content-type": "application/json", origin: other },
+      body: JSON.stringify({ username: "eve", password: "postern" }),
+    });
+    assert.equal(response.status, 200, await response.text());
+    const before = browser.jar(other).get("postern-access") ?? "";
+    await browser.signIn(home);
+    const start = await browser.ask(`${other}/auth/login?return_to=/page`);
+    const arrived = await browser.go(start.headers.get("location") ?? "");
+    await arrived.response.body?.cancel();
+    assert.equal(arrived.response.status, 200);
+    assert.equal(await statusAt(browser, other), 200);
+    assert.equal(await statusAt(browser, home), 200);
+    gateway.clock.advance(6_000);
+    const old = await fetch(`${other}/page`, { headers: { authorization: `Bearer ${before}` } });
+    assert.equal((await old.json()).code, "session_revoked");
   });
 });
 
