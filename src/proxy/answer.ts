@@ -73,7 +73,9 @@ export function createFinish(parts: {
 
     answer(inbound, route, caller, { status, headers: lines, body }) {
       const { responseHeaders, wayBack, cors } = route;
-      const makesPrivate = caller !== null && !route.isShared;
+      const bringsCookies = caller !== null && caller.setCookies.length > 0;
+      // New cookies are nobody else's, on a route that shares its answers too.
+      const makesPrivate = caller !== null && (!route.isShared || bringsCookies);
       const connectionBound = connectionOptions(lines);
       let cacheControl: string | null = null;
       let vary: string | null = null;
@@ -117,7 +119,7 @@ export function createFinish(parts: {
       for (const [name, value] of responseHeaders?.set ?? []) {
         if (name === "cache-control") cacheControl = value;
         else if (name === "vary") vary = value;
-        else headers.append(name, value);
+        else if (!bringsCookies || !isCdnVariant(name)) headers.append(name, value);
       }
       const isWithheld = (name: string) =>
         removed !== null && removed.has(name) &&

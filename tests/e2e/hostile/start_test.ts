@@ -112,6 +112,17 @@ const UNSAFE: Readonly<
         [{ upstreams: { app: { ...app, headers: { [name]: "sub" } } } }, /upstreams\.app\.headers/],
       ]),
   ),
+  ...Object.fromEntries(
+    ["X-Auth-Subject", "x-auth-anything", "Authorization", "Cookie", "Host", "Transfer-Encoding"]
+      .concat(["Connection", "X-CSRF-Token", "Content-Length"])
+      .map((name) => [
+        `a route that lets ${name} pass`,
+        [
+          { routes: [{ path: "/*", upstream: "app", passHeaders: [name] }] },
+          /routes\[0\]\.passHeaders/,
+        ],
+      ]),
+  ),
   "two settings that make one header": [
     { upstreams: { app: { ...app, headers: { "Remote-User": "sub", "remote-user": "scope" } } } },
     /upstreams\.app\.headers/,

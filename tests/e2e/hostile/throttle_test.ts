@@ -237,7 +237,7 @@ onEachRuntime("a browser that has signed in before", {
       1,
       `a device cookie among ${kept.map((pair) => pair.split("=")[0])}`,
     );
-    for (let host = 1; host < 120; host++) await login([], "wrong", `198.51.${host}.7`);
+    for (let host = 1; host < 45; host++) await login([], "wrong", `198.51.${host}.7`);
     const owner = await login([`Cookie: ${device[0]}`], "battery staple", "192.0.2.10");
     assert.equal(owner.status, 200, owner.text);
   });

@@ -162,6 +162,24 @@ onEachRuntime("a route that shares its answers", {
   });
 });
 
+onEachRuntime("a route that shares its answers and renews sessions in passing", {
+  config: { tokens: { accessTtl: "1s", clockTolerance: "0s" } },
+  routes: [{ path: "/*", upstream: "app", cache: "shared", refresh: "transparent" }],
+}, async (stand, step) => {
+  await step("shares no answer that brings somebody's new cookies", async () => {
+    const bob = await stand.signIn("bob");
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    stand.upstream.answer(() =>
+      plain("x", ["Cache-Control: public, max-age=600", "CDN-Cache-Control: max-age=600"])
+    );
+    const answer = await stand.get("/x", [bob.cookies]);
+    assert.equal(answer.status, 200, answer.raw);
+    assert.ok(answer.all("set-cookie").some((line) => /postern-access=./.test(line)), answer.raw);
+    assert.match(answer.get("cache-control") ?? "", /no-store/);
+    assert.equal(answer.get("cdn-cache-control"), null);
+  });
+});
+
 onEachRuntime("answers that are still open when their session ends", {
   config: { revocation: { pollInterval: "100ms", maxStaleness: "5s" } },
 }, async (stand, step) => {
