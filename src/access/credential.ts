@@ -4,13 +4,18 @@
  * @module
  */
 import type { CookieJar, GatewayCookies } from "../browser/cookies.ts";
-import type { TokenSchemes } from "../http/authorization.ts";
+import type { TokenScheme, TokenSchemes } from "../http/authorization.ts";
 import type { HeaderReader } from "../http/headers.ts";
 
 /** The one credential of a request. */
 export type Credential =
   | { readonly kind: "none"; readonly cookies: GatewayCookies }
-  | { readonly kind: "bearer"; readonly token: string; readonly cookies: GatewayCookies }
+  | {
+    readonly kind: "bearer";
+    readonly token: string;
+    readonly scheme: TokenScheme;
+    readonly cookies: GatewayCookies;
+  }
   | { readonly kind: "cookie"; readonly token: string; readonly cookies: GatewayCookies }
   | {
     readonly kind: "refused";
@@ -40,10 +45,10 @@ export function createReadCredential(
           ? { kind: "none", cookies }
           : { kind: "cookie", token: cookies.access, cookies };
       case "token": {
-        const { token } = authorization;
+        const { token, scheme } = authorization;
         return cookies.access !== null && cookies.access !== token
           ? { kind: "refused", code: "ambiguous_credentials", cookies }
-          : { kind: "bearer", token, cookies };
+          : { kind: "bearer", token, scheme, cookies };
       }
     }
   };

@@ -12,6 +12,7 @@ import type { Problem } from "../http/problem.ts";
 import type { CallerToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import type { Credential } from "./credential.ts";
+import type { ProveKey } from "./prove_key.ts";
 import type { Renew } from "./renew.ts";
 import type { AccessRule } from "./rule.ts";
 import type { Authenticate, AuthenticateBearer } from "./standing.ts";
@@ -49,8 +50,9 @@ export function createIdentify(parts: {
   /** For `Authorization: Bearer`; a cookie never holds a token of somebody else's. */
   readonly authenticateBearer: AuthenticateBearer;
   readonly renew: Renew;
+  readonly proveKey: ProveKey;
 }): Identify {
-  const { csrf, verifier, authenticate, authenticateBearer, renew } = parts;
+  const { csrf, verifier, authenticate, authenticateBearer, renew, proveKey } = parts;
   type Rule = Parameters<Identify>[2];
 
   /** From our own origin, or from one that the route trusts with cookies. */
@@ -73,12 +75,18 @@ export function createIdentify(parts: {
     let code: Problem["code"] = "token_missing";
     if (credential.kind === "bearer") {
       const token = await authenticateBearer(credential.token, asking.around.waitUntil);
-      return typeof token === "string" ? refused(token) : { token, setCookies: NO_COOKIES };
+      if (typeof token === "string") return refused(token);
+      const problem = await proveKey(asking, credential, token);
+      return problem === null
+        ? { token, setCookies: NO_COOKIES }
+        : { problem, clearCookies: false };
     }
     if (credential.kind === "cookie") {
       const decided = authenticate(credential.token, asking.around.waitUntil);
       const token = decided instanceof Promise ? await decided : decided;
       if (typeof token !== "string") {
+        // No cookie is a proof: a token that needs one was put there by somebody who has none.
+        if (token.bound?.by === "dpop") return refused("token_invalid");
         // A script can open a WebSocket to any site and send no header of ours along.
         const trusted = asking.upgrades
           ? passesOriginRule(asking, rule)
@@ -118,7 +126,10 @@ export function createIdentify(parts: {
     if (credential.kind === "bearer") {
       const token = authenticateBearer(credential.token, asking.around.waitUntil);
       // The usual case, decided without a promise.
-      if (!(token instanceof Promise) && typeof token !== "string") {
+      if (
+        !(token instanceof Promise) && typeof token !== "string" && token.bound === null &&
+        credential.scheme === "bearer"
+      ) {
         return { token, setCookies: NO_COOKIES };
       }
     }

@@ -19,4 +19,6 @@ export interface ClientDevice {
 /** Who presents a refresh token. */
 export interface Presenter extends AskContext {
   readonly device: ClientDevice;
+  /** Thumbprint of the key that they have proven to hold; absent: none. */
+  readonly provenJkt?: string;
 }

@@ -4,9 +4,6 @@
  * @module
  */
 
-/** Whether cookie sessions are bound to a key of the browser. */
-export type DeviceBinding = "off" | "offer" | "require";
-
 /** DPoP (RFC 9449) for API clients. */
 export interface DpopOptions {
   /**
@@ -20,13 +17,4 @@ export interface DpopOptions {
   readonly clockToleranceSeconds: number;
   /** Proofs remembered against replay, in each instance. */
   readonly replayEntries: number;
-}
-
-/** Everything about bound sessions and tokens. */
-export interface BindingOptions {
-  readonly device: DeviceBinding;
-  /** Life of the access token of a bound session, in seconds. */
-  readonly accessTtlSeconds: number;
-  /** `null`: switched off, nothing of it is built. */
-  readonly dpop: DpopOptions | null;
 }

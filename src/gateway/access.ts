@@ -14,6 +14,9 @@ import { createIdentify } from "../access/identify.ts";
 import type { Identify } from "../access/identify.ts";
 import { createFindLeaving } from "../access/leaving.ts";
 import type { FindLeaving } from "../access/leaving.ts";
+import { createProveKey } from "../access/prove_key.ts";
+import { createDpop } from "../binding/dpop.ts";
+import type { Dpop } from "../binding/dpop.ts";
 import { createRenew } from "../access/renew.ts";
 import type { Renew } from "../access/renew.ts";
 import { createRefusalWords } from "../access/refusal.ts";
@@ -62,6 +65,8 @@ export interface Access {
   readonly renew: Renew;
   readonly findLeaving: FindLeaving;
   readonly identify: Identify;
+  /** `null`: switched off. */
+  readonly dpop: Dpop | null;
   readonly ownCors: Cors | null;
   readonly isTrustedOrigin: OriginRule;
   readonly schemes: TokenSchemes;
@@ -99,12 +104,19 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
   const jar = createCookieJar({ secure: config.secure });
   const ownCors = config.cors === null ? null : createCors(config.cors);
   const isTrustedOrigin = createOriginRule(ownCors);
-  const schemes = createTokenSchemes(tokens.headerTypes);
+  const schemes = createTokenSchemes([
+    ...tokens.headerTypes,
+    ...(config.dpop === null ? [] : ["DPoP"]),
+  ]);
   const readCredential = createReadCredential({ jar, schemes });
   const csrf = createCsrf(keys.hmacKeys);
   const toCookies = createToCookies({ jar, csrf, clock });
   const renew = createRenew({ sessions, toCookies });
+  const dpop = config.dpop === null
+    ? null
+    : createDpop({ options: config.dpop, hmacKeys: keys.hmacKeys, clock });
   const identify = createIdentify({
+    proveKey: createProveKey(dpop),
     csrf,
     verifier,
     authenticate,
@@ -123,6 +135,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     renew,
     findLeaving: createFindLeaving({ isTrustedOrigin, csrf, verifier }),
     identify,
+    dpop,
     ownCors,
     isTrustedOrigin,
     schemes,

@@ -141,7 +141,15 @@ export function createEndpoints(parts: {
   const version = config.compat ?? "5.5";
   app.route(
     "/",
-    tokenTransport({ prefix: paths.token, version, signIn, sessions, verifier, view }),
+    tokenTransport({
+      prefix: paths.token,
+      version,
+      signIn,
+      sessions,
+      verifier,
+      view,
+      dpop: access.dpop,
+    }),
   );
   app.route("/", jwksEndpoint(keys));
   app.all("*", (c) => fail(c, { code: "not_found" }));

@@ -9,7 +9,10 @@ export type ReadAuthorization =
   /** Another scheme, or nothing: none of ours. */
   | { readonly kind: "other" }
   | { readonly kind: "malformed" }
-  | { readonly kind: "token"; readonly token: string };
+  | { readonly kind: "token"; readonly token: string; readonly scheme: TokenScheme };
+
+/** How a token is shown: by itself, or beside a proof of its key (RFC 9449 §7.1). */
+export type TokenScheme = "bearer" | "dpop";
 
 /** The schemes that carry our tokens. */
 export interface TokenSchemes {
@@ -32,11 +35,14 @@ export function createTokenSchemes(names: readonly string[]): TokenSchemes {
     read(authorization) {
       if (authorization === null) return OTHER;
       const end = schemeEnd(authorization, 0);
-      if (!schemes.has(authorization.slice(0, end).toLowerCase())) return OTHER;
+      const name = authorization.slice(0, end).toLowerCase();
+      if (!schemes.has(name)) return OTHER;
       let start = end;
       while (authorization.charCodeAt(start) === 0x20) start++;
       const token = authorization.slice(start);
-      return start > end && B64TOKEN.test(token) ? { kind: "token", token } : MALFORMED;
+      return start > end && B64TOKEN.test(token)
+        ? { kind: "token", token, scheme: name === "dpop" ? name : "bearer" }
+        : MALFORMED;
     },
     mentionedIn(authorization) {
       for (let start = 0; start <= authorization.length;) {

@@ -12,6 +12,7 @@ import type { IncomingHeaders } from "./headers.ts";
 /** What of a request decides who is calling; forward-auth makes one from a dialect's headers. */
 export interface Asking {
   readonly method: string;
+  readonly target: Target;
   readonly headers: IncomingHeaders;
   readonly around: Surroundings;
   /** The public origin that it was asked at; what a browser there calls same-origin. */
@@ -24,7 +25,6 @@ export interface Asking {
 
 /** A request whose target could be read in one way. */
 export interface Inbound extends Asking {
-  readonly target: Target;
   /** Which host it is for, in one spelling; with the port where it is not the scheme's. */
   readonly authority: string;
 }

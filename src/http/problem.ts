@@ -17,6 +17,8 @@ const STATUS = {
   insufficient_user_authentication: 401,
   token_expired: 401,
   unknown_key: 401,
+  invalid_dpop_proof: 401,
+  use_dpop_nonce: 401,
   session_revoked: 401,
   invalid_credentials: 401,
   invalid_client: 401,
@@ -70,6 +72,8 @@ const TITLE: Readonly<Record<ProblemCode, string>> = {
   token_missing: "Sign-in is required",
   token_invalid: "The access token is not valid",
   token_expired: "The access token has expired",
+  invalid_dpop_proof: "The proof of the token's key is not valid",
+  use_dpop_nonce: "The proof of the token's key needs a nonce of ours",
   unknown_key: "The token was signed with a key that is not known here",
   session_revoked: "The session has been ended",
   admin_token_missing: "A token is asked for here",
@@ -140,6 +144,8 @@ export interface Problem {
     readonly acrValues: readonly string[];
     readonly maxAgeSeconds: number | null;
   };
+  /** For `invalid_dpop_proof` and `use_dpop_nonce` (RFC 9449 §7.1, §8). */
+  readonly dpop?: { readonly algorithms: readonly string[]; readonly nonce: string | null };
   /** For `method_not_allowed`. */
   readonly allow?: readonly string[];
   /** Where the client finds out who gives out tokens (RFC 9728 §5.1). */
@@ -164,6 +170,7 @@ export function problemResponse(problem: Problem, requestId: string): Response {
   });
   const challenge = withMetadata(challengeFor(problem, status), problem);
   if (challenge !== null) headers.set("www-authenticate", challenge);
+  if (typeof problem.dpop?.nonce === "string") headers.set("dpop-nonce", problem.dpop.nonce);
   if (problem.allow !== undefined) headers.set("allow", problem.allow.join(", "));
   const retryAfter = problem.retryAfterSeconds ??
     (status === 503 ? RETRY_AFTER_SECONDS : undefined);
@@ -202,6 +209,9 @@ function challengeFor(problem: Problem, status: number): string | null {
       (maxAgeSeconds === null ? "" : `, max_age="${maxAgeSeconds}"`);
   }
   if (status !== 401) return null;
+  if (problem.dpop !== undefined) {
+    return `DPoP realm="postern", error="${code}", algs="${problem.dpop.algorithms.join(" ")}"`;
+  }
   if (!INVALID_TOKEN.has(code)) return 'Bearer realm="postern"';
   return `Bearer realm="postern", error="invalid_token", error_description="${TITLE[code]}"`;
 }

@@ -53,6 +53,7 @@ export function createOutgoingHeaders(parts: {
     if (token !== null && name === "authorization" && schemes.mentionedIn(value)) {
       return forwardToken && !isOurs(token) && !isOwnClient(token) ? value : null;
     }
+    if (name === "dpop" && token?.bound?.by === "dpop") return null;
     if (name === PROTOCOLS) return scanner.withoutOurs(value, ",");
     // Ours in any other header is dropped too, whatever the client calls it.
     return scanner.holdsOurs(value) || holdsCsrfShaped(value) ? null : value;

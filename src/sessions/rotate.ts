@@ -52,6 +52,10 @@ export function createRefresh(
       return token === "expired" ? { kind: "expired" } : { kind: "invalid", failure: token };
     }
     const { sid, subject } = token;
+    // Whoever has no proof learns nothing and spends nothing: the owner stays signed in.
+    if (token.bound !== null && token.bound.jkt !== presenter.provenJkt) {
+      return { kind: "invalid", failure: "bad_claims" };
+    }
     // The store decides. But one that was restored from a snapshot may not know what we know.
     if (view.isRevoked({ ...token, jti: "" })) return { kind: "revoked", sid };
     if (token.isLegacy) {

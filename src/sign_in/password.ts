@@ -4,6 +4,7 @@
  * @module
  */
 import type { Presenter } from "../base/presenter.ts";
+import type { KeyBinding } from "../base/session.ts";
 import type { Credentials, IdentitySource } from "../identity/port.ts";
 import type { Sessions, SignedIn } from "../sessions/sessions.ts";
 import type { DeviceCookies } from "./device.ts";
@@ -69,7 +70,10 @@ export function createPasswordSignIn(parts: {
         }
         return {
           kind: "signed_in",
-          signedIn: await sessions.open({ subject, claims }, { device: presenter.device }),
+          signedIn: await sessions.open(
+            { subject, claims, bound: boundBy(presenter) },
+            { device: presenter.device },
+          ),
           rememberDevice: () => devices.remember(deviceCookie, username),
         };
       }
@@ -86,4 +90,9 @@ export function createPasswordSignIn(parts: {
         return outcome;
     }
   };
+}
+
+/** Who proves a key at sign-in has to prove it from then on (RFC 9449 §5). */
+function boundBy({ provenJkt }: Presenter): KeyBinding | null {
+  return provenJkt === undefined ? null : { jkt: provenJkt, by: "dpop" };
 }

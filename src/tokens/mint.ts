@@ -43,6 +43,8 @@ export function createPairMinter(keys: KeyRing, config: TokenOptions): MintPair 
     const accessIssuedAtSeconds = session.lastSeenAtMs > session.createdAtMs
       ? Math.max(issuedAtSeconds, Math.floor(session.lastSeenAtMs / 1000))
       : issuedAtSeconds;
+    // RFC 9449 §5: the refresh token of a public client is bound, too.
+    const confirmation = session.bound === null ? {} : { cnf: { ...session.bound } };
     const key = keys.signing;
     const [access, refresh] = await Promise.all([
       signJwt("access", {
@@ -51,7 +53,7 @@ export function createPairMinter(keys: KeyRing, config: TokenOptions): MintPair 
         jti: generation.accessJti,
         exp: accessExpiresAtSeconds,
         [GROUPS_CLAIM]: session.groups,
-        ...(session.bound === null ? {} : { cnf: { ...session.bound } }),
+        ...confirmation,
         token_type: "access",
       }, key),
       signJwt("refresh", {
@@ -59,6 +61,7 @@ export function createPairMinter(keys: KeyRing, config: TokenOptions): MintPair 
         iat: issuedAtSeconds,
         jti: generation.refreshJti,
         exp: refreshExpiresAtSeconds,
+        ...confirmation,
         token_type: "refresh",
       }, key),
     ]);

@@ -43,7 +43,8 @@ export function createVisitor(
     if (cookies.access !== null) {
       const token = await authenticate(cookies.access, around.waitUntil);
       if (token === "store_unavailable") return { code: token };
-      if (typeof token !== "string") {
+      // No cookie is a proof: a token that needs one was put there by somebody who has none.
+      if (typeof token !== "string" && token.bound?.by !== "dpop") {
         if (await isForged(token.sid)) return { code: "csrf_failed" };
         // Asked past the view: a page about sessions, and whoever was just turned away, must
         // not be told what was true some seconds ago.

@@ -7,6 +7,7 @@
  */
 import { Hono } from "hono";
 import type { Context } from "hono";
+import { proofProblem } from "../../access/prove_key.ts";
 import { refreshProblem, tooManyAttempts } from "../../access/renewal_problem.ts";
 import { noteSignIn } from "../../access/sign_in_event.ts";
 import {
@@ -16,6 +17,8 @@ import {
   timeBeforeType,
 } from "../../access/simplejwt_words.ts";
 import type { SimpleJwtVersion, Status } from "../../access/simplejwt_words.ts";
+import type { Presenter } from "../../base/presenter.ts";
+import type { Dpop } from "../../binding/dpop.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import { presenterOf } from "../../http/presenter.ts";
 import type { RevocationView } from "../../sessions/revocation_view.ts";
@@ -35,6 +38,8 @@ export interface TokenTransportParts {
   readonly sessions: Sessions;
   readonly verifier: TokenVerifier;
   readonly view: RevocationView;
+  /** Clients may bind their tokens to a key (RFC 9449); `null`: switched off. */
+  readonly dpop: Dpop | null;
 }
 
 type GatewayContext = Context<GatewayEnv>;
@@ -46,7 +51,7 @@ const PARSES = ["application/json", "application/x-www-form-urlencoded", "multip
 
 /** The endpoints under `paths.token`, each with and without a trailing slash. */
 export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
-  const { prefix, version, signIn, sessions, verifier, view } = parts;
+  const { prefix, version, signIn, sessions, verifier, view, dpop } = parts;
   const app = new Hono<GatewayEnv>();
 
   function post<Name extends string>(
@@ -82,13 +87,18 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
 
   post("", "Token Obtain Pair", ["username", "password"], async (c, { username, password }) => {
     const around = c.get("around");
-    const presenter = presenterOf(c.req.raw.headers, c.req.raw.signal, around);
+    const presenter = await proven(c);
+    if (presenter instanceof Response) return presenter;
     const outcome = await signIn({ username, password }, presenter, null);
     switch (outcome.kind) {
       case "signed_in": {
         const { pair } = outcome.signedIn;
         noteSignIn(around, outcome.signedIn);
-        return drfResponse(200, { refresh: pair.refresh, access: pair.access });
+        return drfResponse(200, {
+          refresh: pair.refresh,
+          access: pair.access,
+          ...(presenter.provenJkt === undefined ? {} : { token_type: "DPoP" }),
+        });
       }
       case "rejected":
         around.emit({
@@ -117,7 +127,8 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
 
   post("/refresh", "Token Refresh", ["refresh"], async (c, { refresh }) => {
     const around = c.get("around");
-    const presenter = presenterOf(c.req.raw.headers, c.req.raw.signal, around);
+    const presenter = await proven(c);
+    if (presenter instanceof Response) return presenter;
     const outcome = await sessions.refresh(refresh, presenter);
     if (outcome.kind === "refreshed") {
       const { session, pair } = outcome.signedIn;
@@ -150,6 +161,21 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
     c.get("around").emit({ event: "session_revoked", subject, sid });
     return drfResponse(200, {});
   });
+
+  /** Who asks, with the key that they prove; a proof that is refused ends it (RFC 9449 §5). */
+  async function proven(c: GatewayContext): Promise<Presenter | Response> {
+    const { headers, signal } = c.req.raw;
+    const presenter = presenterOf(headers, signal, c.get("around"));
+    const proof = headers.get("dpop");
+    if (dpop === null || proof === null) return presenter;
+    const { method, origin, target } = c.env.inbound;
+    const outcome = await dpop.check(proof, { method, origin, path: target.path });
+    if (outcome.kind === "proven") return { ...presenter, provenJkt: outcome.jkt };
+    const { code, detail } = proofProblem(outcome);
+    const response = drfResponse(400, { detail, code, error: code });
+    if (outcome.nonce !== null) response.headers.set("dpop-nonce", outcome.nonce);
+    return response;
+  }
 
   async function anyToken(token: string): Promise<VerifiedToken | TokenFailure> {
     const access = await verifier.verify(token, "access");

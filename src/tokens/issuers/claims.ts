@@ -93,7 +93,7 @@ export function createClaimsCheck(options: IssuerOptions): CheckClaims {
       sessionCreatedAtMs: iat * 1000,
       // However the setting is changed, no token is good for longer than this.
       exp: Math.min(exp, iat + LONGEST_LIFE_SECONDS),
-      bound: null,
+      bound: boundIn(payload),
       expiresAtSeconds,
       scope,
       claims: scope === "" ? readClaims(payload) : { ...readClaims(payload), scope },
@@ -137,4 +137,11 @@ function own(payload: Readonly<Record<string, JsonValue>>, claim: string): JsonV
 
 function isTime(value: JsonValue | undefined): value is number {
   return typeof value === "number" && Number.isFinite(value) && value > 0;
+}
+
+/** RFC 9449 §6.1: whose key has to be proven with the token. */
+function boundIn({ cnf }: Readonly<Record<string, unknown>>): CallerToken["bound"] {
+  if (typeof cnf !== "object" || cnf === null || !("jkt" in cnf)) return null;
+  // One that can not be read is one that nobody can prove.
+  return { jkt: typeof cnf.jkt === "string" ? cnf.jkt : "", by: "dpop" };
 }

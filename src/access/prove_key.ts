@@ -1,0 +1,55 @@
+/**
+ * Whether the holder of a bound token has its key (RFC 9449 §7), and no way
+ * around it in either direction.
+ *
+ * @module
+ */
+import type { Dpop, DpopOutcome } from "../binding/dpop.ts";
+import { asksForNonce, DPOP_ALGORITHMS } from "../binding/dpop.ts";
+import type { Asking } from "../http/inbound.ts";
+import type { Problem } from "../http/problem.ts";
+import type { CallerToken } from "../tokens/claims.ts";
+import type { Credential } from "./credential.ts";
+
+/** `null`: the key was proven, or the token is bound to none. */
+export type ProveKey = (
+  asking: Pick<Asking, "method" | "headers" | "origin" | "target">,
+  credential: Extract<Credential, { readonly kind: "bearer" }>,
+  token: CallerToken,
+) => Promise<Problem | null>;
+
+/** Prepares {@link ProveKey}; with `null` DPoP is switched off, and what is bound by it is refused. */
+export function createProveKey(dpop: Dpop | null): ProveKey {
+  return async function proveKey(
+    { method, headers, origin, target },
+    { token: text, scheme },
+    token,
+  ) {
+    const jkt = token.bound?.by === "dpop" ? token.bound.jkt : null;
+    if (jkt === null && scheme === "bearer") return null;
+    // Somebody else's, and nobody here knows of DPoP: their own bearer rules hold, as before.
+    if (dpop === null && token.sid === null && scheme === "bearer") return null;
+    // RFC 9449 §7.2: a bound token is no bearer token; nor does a proof make one of an unbound one.
+    if (jkt === null || scheme === "bearer" || dpop === null) return { code: "token_invalid" };
+    const outcome = await dpop.check(headers.get("dpop"), {
+      method,
+      origin,
+      path: target.path,
+      accessToken: text,
+      jkt,
+    });
+    return outcome.kind === "proven" ? null : proofProblem(outcome);
+  };
+}
+
+/** A refused proof in the words of RFC 9449 §5, §7.1, §8 and §9. */
+export function proofProblem(
+  { failure, nonce }: Extract<DpopOutcome, { readonly kind: "refused" }>,
+): Problem {
+  return {
+    code: asksForNonce(failure) && nonce !== null ? "use_dpop_nonce" : "invalid_dpop_proof",
+    detail: `The DPoP proof was refused: ${failure}.`,
+    dpop: { algorithms: DPOP_ALGORITHMS, nonce },
+    extensions: { reason: failure },
+  };
+}
