@@ -84,7 +84,8 @@ function verdict(caller: Caller, problem: Problem | null, credential: Credential
 }
 
 /** What the token lacks, or `null`. */
-function unmet({ claims }: CallerToken, rule: AccessRule, clock: Clock): Problem | null {
+function unmet({ claims, bound }: CallerToken, rule: AccessRule, clock: Clock): Problem | null {
+  if (rule.deviceBound && bound === null) return { code: "binding_required" };
   if (rule.satisfied !== null && !rule.satisfied(claims)) {
     return {
       code: "insufficient_scope",

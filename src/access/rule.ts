@@ -17,6 +17,8 @@ export interface AccessRule {
   readonly transparent: boolean;
   readonly satisfied: ((claims: CallerToken["claims"]) => boolean) | null;
   readonly requiredScope: readonly string[] | undefined;
+  /** Only with a token whose key was proven. */
+  readonly deviceBound: boolean;
   /** How and when the caller must have signed in; `null`: in any way, at any time. */
   readonly authentication: AuthenticationRule | null;
   readonly cors: Cors | null;

@@ -27,6 +27,11 @@ export function danglingReferences(file: ConfigFile): string[] {
         `routes[${index}].require: acr and maxAuthAge are known of sign-ins at providers only, and there are none`,
       );
     }
+    if (route.require?.deviceBound !== undefined && file.dpop === undefined) {
+      problems.push(
+        `routes[${index}].require.deviceBound: no token can be bound while "dpop" is not set; add "dpop": {}`,
+      );
+    }
     if (route.auth === "none") {
       for (const key of ["require", "revocation", "refresh"] as const) {
         const value = route[key];

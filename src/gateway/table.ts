@@ -83,6 +83,7 @@ export function compileTable(
             transparent: route.refresh === "transparent",
             satisfied: route.require === undefined ? null : compileRequirement(route.require),
             requiredScope: route.require?.scope,
+            deviceBound: route.require?.deviceBound ?? false,
             authentication: authenticationOf(route),
             maxBodyBytes: route.maxBody === undefined
               ? config.limits.bodyBytes

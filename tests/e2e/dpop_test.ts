@@ -20,7 +20,14 @@ async function onStage(
   const upstream = startUpstream();
   const config = {
     ...(dpop === null ? {} : { dpop }),
-    routes: [{ path: "/*", upstream: "app", refresh: "transparent" }],
+    routes: [
+      ...(dpop === null ? [] : [{
+        path: "/bound/*",
+        upstream: "app",
+        require: { deviceBound: true },
+      }]),
+      { path: "/*", upstream: "app", refresh: "transparent" },
+    ],
   };
   const gateway = await startGateway({ upstream: upstream.url, config });
   try {
@@ -103,7 +110,7 @@ Deno.test("a client that proves its key gets bound tokens, and nobody else can u
   });
 });
 
-Deno.test("an unbound token is not taken under DPoP", async () => {
+Deno.test("an unbound token is not taken under DPoP, nor where a bound one is asked for", async () => {
   await onStage(async (gateway, _upstream, client) => {
     const response = await fetch(`${gateway.url}/api/token/`, {
       method: "POST",
@@ -115,6 +122,12 @@ Deno.test("an unbound token is not taken under DPoP", async () => {
     const under = await ask(client, `${gateway.url}/things`, { token: access });
     assert.deepEqual([under.status, await codeOf(under)], [401, "token_invalid"]);
     const bearer = { headers: { authorization: `Bearer ${access}` } };
+    const guarded = await fetch(`${gateway.url}/bound/x`, bearer);
+    assert.deepEqual([guarded.status, await codeOf(guarded)], [403, "binding_required"]);
+    const bound = await signIn(client, gateway);
+    const proven = await ask(client, `${gateway.url}/bound/x`, { token: bound.access });
+    assert.equal(proven.status, 200);
+    await proven.body?.cancel();
     const plain = await fetch(`${gateway.url}/things`, bearer);
     assert.equal(plain.status, 200);
     await plain.body?.cancel();
@@ -177,4 +190,12 @@ Deno.test("switched off, the header means nothing and DPoP is a scheme of somebo
     assert.deepEqual([other.status, await codeOf(other)], [401, "token_missing"]);
     assert.equal(other.headers.get("dpop-nonce"), null);
   }, null);
+});
+
+Deno.test("a route that asks for bound tokens where none can be is refused at start", async () => {
+  const routes = [{ path: "/*", upstream: "app", require: { deviceBound: true } }];
+  await assert.rejects(
+    startGateway({ config: { routes } }),
+    /require\.deviceBound: .*"dpop": \{\}/,
+  );
 });

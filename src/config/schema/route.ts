@@ -52,6 +52,9 @@ export const route = z.strictObject({
   require: z.strictObject({
     scope: z.array(scopeToken).min(1).exactOptional(),
     claims: z.record(claimName, claimRequirement).exactOptional(),
+    deviceBound: z.literal(true).exactOptional().describe(
+      "Only tokens whose key was proven with the request (`dpop`).",
+    ),
     acr: z.array(scopeToken).min(1).exactOptional().describe(
       "Authentication contexts of a provider, best first; a browser is sent there to reach one.",
     ),
