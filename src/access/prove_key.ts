@@ -13,7 +13,7 @@ import type { Credential } from "./credential.ts";
 
 /** `null`: the key was proven, or the token is bound to none. */
 export type ProveKey = (
-  asking: Pick<Asking, "method" | "headers" | "origin" | "target">,
+  asking: Pick<Asking, "method" | "headers" | "origin" | "target" | "around">,
   credential: Extract<Credential, { readonly kind: "bearer" }>,
   token: CallerToken,
 ) => Promise<Problem | null>;
@@ -21,7 +21,7 @@ export type ProveKey = (
 /** Prepares {@link ProveKey}; with `null` DPoP is switched off, and what is bound by it is refused. */
 export function createProveKey(dpop: Dpop | null): ProveKey {
   return async function proveKey(
-    { method, headers, origin, target },
+    { method, headers, origin, target, around },
     { token: text, scheme },
     token,
   ) {
@@ -38,7 +38,13 @@ export function createProveKey(dpop: Dpop | null): ProveKey {
       accessToken: text,
       jkt,
     });
-    return outcome.kind === "proven" ? null : proofProblem(outcome);
+    if (outcome.kind === "proven") return null;
+    const problem = proofProblem(outcome);
+    // Whoever only lacks a fresh nonce is about to come back.
+    if (problem.code !== "use_dpop_nonce") {
+      around.emit({ event: "binding_failed", reason: outcome.failure, subject: token.subject });
+    }
+    return problem;
   };
 }
 

@@ -31,6 +31,8 @@ const CATEGORIES: Readonly<Record<AuditEvent["event"], Category>> = {
   refresh: of("authentication session", "info", "success"),
   refresh_denied: of("authentication session", "denied", "failure"),
   refresh_reused: of("intrusion_detection session", "denied", "failure"),
+  session_bound: of("authentication session", "info", "success"),
+  binding_failed: of("authentication session", "denied", "failure"),
   session_revoked: of("session", "end", "success"),
   subject_revoked: of("session iam", "end", "success"),
   token_revoked: of("session", "end", "success"),

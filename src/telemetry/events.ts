@@ -31,6 +31,10 @@ export type AuditEvent =
   | { readonly event: "refresh_denied"; readonly reason: string; readonly sid?: string }
   /** A spent refresh token came back outside the grace window; the session is revoked. */
   | { readonly event: "refresh_reused"; readonly subject: string; readonly sid: string }
+  /** From now on every token of the session needs a proof of its key. */
+  | { readonly event: "session_bound"; readonly subject: string; readonly sid: string }
+  /** A bound token, or a sign-in that is to be bound, came without a good proof. */
+  | { readonly event: "binding_failed"; readonly reason: string; readonly subject?: string }
   | { readonly event: "session_revoked"; readonly subject: string; readonly sid: string }
   | { readonly event: "subject_revoked"; readonly subject: string }
   /** A provider has ended one of its sessions, or all of a person's, and with them ours. */

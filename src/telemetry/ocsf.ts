@@ -56,6 +56,8 @@ const KINDS: Readonly<Record<AuditEvent["event"], Kind>> = {
   refresh: authentication(OTHER, 1, "Refresh"),
   refresh_denied: authentication(OTHER, 2, "Refresh"),
   refresh_reused: { class: CLASS.detectionFinding, activity: 1, status: 99 },
+  session_bound: authentication(OTHER, 1, "Bind"),
+  binding_failed: authentication(OTHER, 2, "Bind"),
   session_revoked: authentication(LOGOFF, 1),
   subject_revoked: authentication(LOGOFF, 1),
   token_revoked: authentication(LOGOFF, 1),

@@ -37,6 +37,7 @@ async function decide(
       method: "GET",
       origin: ORIGIN,
       target: { path: "/x", search: "" },
+      around: { emit() {} },
       headers: new Headers(proof === undefined ? {} : { dpop: proof }),
     } as unknown as Parameters<ReturnType<typeof createProveKey>>[0],
     { ...CREDENTIAL, scheme } as Parameters<ReturnType<typeof createProveKey>>[1],

@@ -107,6 +107,10 @@ Deno.test("a client that proves its key gets bound tokens, and nobody else can u
     const thief = { pair: await DPoP.generateKeyPair("ES256"), nonce: client.nonce };
     const stolen = await ask(thief, url, { token: access });
     assert.equal(await codeOf(stolen), "invalid_dpop_proof: key_mismatch");
+    const told = gateway.events.map(({ event }) => event)
+      .flatMap((event) => event.event === "binding_failed" ? event.reason : event.event)
+      .filter((each) => !["sign_in", "denied"].includes(each));
+    assert.deepEqual(told, ["session_bound", "missing", "key_mismatch"]);
   });
 });
 

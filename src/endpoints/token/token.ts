@@ -94,6 +94,8 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
       case "signed_in": {
         const { pair } = outcome.signedIn;
         noteSignIn(around, outcome.signedIn);
+        const { subject, sid, bound } = outcome.signedIn.session;
+        if (bound !== null) around.emit({ event: "session_bound", subject, sid });
         return drfResponse(200, {
           refresh: pair.refresh,
           access: pair.access,
@@ -172,6 +174,9 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
     const outcome = await dpop.check(proof, { method, origin, path: target.path });
     if (outcome.kind === "proven") return { ...presenter, provenJkt: outcome.jkt };
     const { code, detail } = proofProblem(outcome);
+    if (code !== "use_dpop_nonce") {
+      c.get("around").emit({ event: "binding_failed", reason: outcome.failure });
+    }
     const response = drfResponse(400, { detail, code, error: code });
     if (outcome.nonce !== null) response.headers.set("dpop-nonce", outcome.nonce);
     return response;
