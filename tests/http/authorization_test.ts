@@ -6,7 +6,11 @@ import { startUpstream } from "../support/upstream.ts";
 Deno.test("Bearer is read as RFC 6750 has it, and other schemes are left alone", () => {
   const schemes = createTokenSchemes([]);
   for (const value of ["Bearer a.b-c", "bearer a.b-c", "BEARER   a.b-c"]) {
-    assert.deepEqual(schemes.read(value), { kind: "token", token: "a.b-c" });
+    assert.deepEqual(schemes.read(value), {
+      kind: "token",
+      token: "a.b-c",
+      scheme: "bearer",
+    });
   }
   for (
     const value of [
