@@ -65,22 +65,26 @@ export function createIdentify(parts: {
       await csrf.check(sid, asking.headers.get("x-csrf-token"), cookies.csrf);
   }
 
+  /** `deciding` is under way: a new token is verified once. */
+  async function byBearer(
+    asking: Asking,
+    credential: Extract<Credential, { readonly kind: "bearer" }>,
+    deciding: ReturnType<AuthenticateBearer>,
+  ): Promise<Caller | Refusal> {
+    const token = await deciding;
+    if (typeof token === "string") return refused(token);
+    const problem = await proveKey(asking, credential, token);
+    return problem === null ? { token, setCookies: NO_COOKIES } : { problem, clearCookies: false };
+  }
+
   async function slowly(
     asking: Asking,
-    credential: Credential,
+    credential: Exclude<Credential, { readonly kind: "bearer" }>,
     rule: Rule,
   ): Promise<Caller | Refusal> {
     if (credential.kind === "refused") return refused(credential.code);
     const { cookies } = credential;
     let code: Problem["code"] = "token_missing";
-    if (credential.kind === "bearer") {
-      const token = await authenticateBearer(credential.token, asking.around.waitUntil);
-      if (typeof token === "string") return refused(token);
-      const problem = await proveKey(asking, credential, token);
-      return problem === null
-        ? { token, setCookies: NO_COOKIES }
-        : { problem, clearCookies: false };
-    }
     if (credential.kind === "cookie") {
       const decided = authenticate(credential.token, asking.around.waitUntil);
       const token = decided instanceof Promise ? await decided : decided;
@@ -123,17 +127,13 @@ export function createIdentify(parts: {
   }
 
   return function identify(asking, credential, rule) {
-    if (credential.kind === "bearer") {
-      const token = authenticateBearer(credential.token, asking.around.waitUntil);
-      // The usual case, decided without a promise.
-      if (
-        !(token instanceof Promise) && typeof token !== "string" && token.bound === null &&
+    if (credential.kind !== "bearer") return slowly(asking, credential, rule);
+    const token = authenticateBearer(credential.token, asking.around.waitUntil);
+    // The usual case, decided without a promise.
+    return !(token instanceof Promise) && typeof token !== "string" && token.bound === null &&
         credential.scheme === "bearer"
-      ) {
-        return { token, setCookies: NO_COOKIES };
-      }
-    }
-    return slowly(asking, credential, rule);
+      ? { token, setCookies: NO_COOKIES }
+      : byBearer(asking, credential, token);
   };
 }
 

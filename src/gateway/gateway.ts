@@ -168,7 +168,7 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
       case "own":
         return finish.own(inbound, null, await answerOwn(inbound, request, connection));
       case "preflight":
-        return place.cors.preflight(inbound.headers);
+        return finish.own(inbound, null, place.cors.preflight(inbound.headers));
       case "refused":
         return finish.own(inbound, null, words.refuse(inbound, place.problem));
     }
