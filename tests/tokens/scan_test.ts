@@ -50,6 +50,12 @@ const WRAPS: readonly ((token: string) => string)[] = [
   (token) => token.replaceAll(".", "%2E"),
   (token) => token.replaceAll(".", "%252e"),
   (token) => Array.from(token, (each) => `%${each.charCodeAt(0).toString(16)}`).join(""),
+  (token) => `{"t":"${token.replaceAll("eyJ", "\\u0065yJ")}"}`,
+  (token) => `"${token.replaceAll(".", "\\x2e")}"`,
+  (token) =>
+    Array.from(token, (each) => `\\u00${each.charCodeAt(0).toString(16).padStart(2, "0")}`).join(
+      "",
+    ),
   (token) => `a=b; t=${token}; c=d`,
   (token) => `{"token":"${token}"}`,
   (token) => `Basic ${btoa(`user:${token}`)}`,
@@ -130,6 +136,8 @@ const HOSTILE: Readonly<Record<string, string>> = {
   dots: ".",
   letters: "a",
   percents: "%25",
+  backslashes: "\\",
+  "escapes of scripts": "\\u005c",
   "percents within percents": "%2525",
   "CSRF versions": "v1.",
   "CSRF almost": `v1.${"c".repeat(42)}`,
