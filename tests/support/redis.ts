@@ -31,12 +31,14 @@ export interface RedisServer {
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   const port = options.port ?? freePort();
   const folder = await Deno.makeTempDir({ prefix: "postern-redis-" });
+  const log = `${folder}/redis.log`;
   let child = spawn();
 
   function spawn(): Deno.ChildProcess {
     return new Deno.Command("redis-server", {
       args: [
         ...["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", ""],
+        ...["--logfile", log],
         ...["--appendonly", options.persistent === true ? "yes" : "no", "--appendfsync", "always"],
         ...(options.args ?? []),
       ],
@@ -60,7 +62,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
         probe.disconnect();
       }
     }
-    throw new Error("redis-server did not start; is the Debian package redis-server installed?");
+    throw new Error(`redis-server did not start: ${await Deno.readTextFile(log)}`);
   }
 
   async function kill(): Promise<void> {

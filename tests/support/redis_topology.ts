@@ -86,8 +86,12 @@ export interface RedisCluster {
 
 /** Starts a cluster of three primaries. */
 export async function startRedisCluster(): Promise<RedisCluster> {
+  // By itself the bus listens 10,000 higher, where outgoing connections have their ports.
+  const buses = [freePort(), freePort(), freePort()];
   const servers = await Promise.all(
-    Array.from({ length: 3 }, () => startRedis({ args: ["--cluster-enabled", "yes"] })),
+    buses.map((bus) =>
+      startRedis({ args: ["--cluster-enabled", "yes", "--cluster-port", String(bus)] })
+    ),
   );
   const [first] = servers;
   const ranges = [[0, 5460], [5461, 10922], [10923, 16383]];
@@ -96,7 +100,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
     await server.client.call("CLUSTER", "SET-CONFIG-EPOCH", String(index + 1));
   }
   for (const server of servers.slice(1)) {
-    await server.client.call("CLUSTER", "MEET", "127.0.0.1", String(first?.port));
+    await server.client.call("CLUSTER", "MEET", "127.0.0.1", String(first?.port), String(buses[0]));
   }
   for (const { client } of servers) {
     await until(
