@@ -47,7 +47,7 @@ async function isOld(path: string): Promise<boolean> {
 async function bundleInto(folder: string): Promise<void> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "-A", "npm:wrangler@4.155.0", "deploy", "--dry-run", "--minify", "--env", ""],
+      ...["run", "-A", "npm:wrangler@4.155.0", "deploy", "--dry-run", "--env", ""],
       ...["--outdir", folder],
     ],
     cwd: ROOT,
