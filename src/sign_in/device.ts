@@ -5,8 +5,6 @@
  *
  * @module
  */
-import { foldName } from "./name.ts";
-
 /** How many people of one browser are remembered. */
 const MAX_NAMES = 5;
 
@@ -22,9 +20,15 @@ export interface KnownDevice {
   readonly id: string;
 }
 
-/** Makes and reads the device cookie. It signs nobody in. */
+/**
+ * Makes and reads the device cookie. It signs nobody in.
+ *
+ * A name counts as it was typed, letter by letter: only that is sure to be the same
+ * person. Where `Ada` and `ada` are two people, the one must not get a cookie that
+ * lets her guess at the other; where they are one, she only waits like a stranger.
+ */
 export interface DeviceCookies {
-  /** The device, if somebody of this name has signed in on it; else `null`. */
+  /** The device, if somebody has signed in on it under exactly this name; else `null`. */
   read(cookie: string | null, name: string): Promise<KnownDevice | null>;
   /** The cookie after a sign-in under this name; others' names on the same device stay. */
   remember(cookie: string | null, name: string): Promise<string>;
@@ -37,7 +41,7 @@ export function createDeviceCookies(hmacKeys: readonly CryptoKey[]): DeviceCooki
   const encoder = new TextEncoder();
 
   async function hashOf(key: CryptoKey, id: string, name: string): Promise<string> {
-    const message = encoder.encode(`device\n${id}\n${foldName(name)}`);
+    const message = encoder.encode(`device\n${id}\n${name}`);
     const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, message));
     return mac.subarray(0, 16).toBase64({ alphabet: "base64url", omitPadding: true });
   }

@@ -136,15 +136,36 @@ Deno.test("a device cookie is good for its own name, for ten mistakes, and can n
   assert.equal((await attempt({ name: "mallory", password: "right", device })).kind, "throttled");
 });
 
+Deno.test("whoever is called almost like somebody gets no cookie for guessing at them", async () => {
+  const { hmacKeys } = (await testKeys()).ring;
+  const devices = createDeviceCookies(hmacKeys);
+  // Accounts that a backend tells apart, and that share a counter here.
+  const alike = "Ada \u00e1da ada\u200b \uff41da a\u00aada".split(" ").concat(" ada", "ada ");
+  for (const name of alike) {
+    const cookie = await devices.remember(null, name);
+    assert.notEqual(await devices.read(cookie, name), null, name);
+    assert.equal(await devices.read(cookie, "ada"), null, name);
+  }
+  // However many cookies such an account makes for itself, the guesses run out.
+  const { attempt } = await house();
+  let asked = 0;
+  await times(60, async (index) => {
+    const device = await devices.remember(null, "Ada");
+    const ip = `192.0.2.${index % 2}`;
+    if ((await attempt({ device, ip })).kind === "rejected") asked++;
+  });
+  assert.equal(asked, 20, "ten for each address");
+});
+
 Deno.test("several people of one browser are remembered", async () => {
   const { hmacKeys } = (await testKeys()).ring;
   const devices = createDeviceCookies(hmacKeys);
   let cookie: string | null = null;
   for (const name of ["a", "b", "c", "d", "e", "f"]) cookie = await devices.remember(cookie, name);
   assert.equal(await devices.read(cookie, "a"), null, "five at most");
-  const ids = await Promise.all(["b", "F", "\u00e9"].map((name) => devices.read(cookie, name)));
+  const ids = await Promise.all(["b", "f"].map((name) => devices.read(cookie, name)));
+  assert.notEqual(ids[0], null);
   assert.equal(ids[0]?.id, ids[1]?.id);
-  assert.notEqual(ids[2], null, "e, however it is written");
   assert.ok((cookie ?? "").length < 150);
 });
 
