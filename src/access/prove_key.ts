@@ -27,8 +27,6 @@ export function createProveKey(dpop: Dpop | null): ProveKey {
   ) {
     const jkt = token.bound?.by === "dpop" ? token.bound.jkt : null;
     if (jkt === null && scheme === "bearer") return null;
-    // Somebody else's, and nobody here knows of DPoP: their own bearer rules hold, as before.
-    if (dpop === null && token.sid === null && scheme === "bearer") return null;
     // RFC 9449 §7.2: a bound token is no bearer token; nor does a proof make one of an unbound one.
     if (jkt === null || scheme === "bearer" || dpop === null) return { code: "token_invalid" };
     const outcome = await dpop.check(headers.get("dpop"), {

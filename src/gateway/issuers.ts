@@ -18,7 +18,7 @@ import type { GatewayPorts } from "./ports.ts";
 /** Verifies what has no session of ours behind it; `null`: nothing of the kind is taken. */
 export function createForeign(
   { clock, events, keys, keySets }: Core,
-  { issuers, clients, tokens }: GatewayConfig,
+  { issuers, clients, tokens, dpop }: GatewayConfig,
   { askFetch = fetch, sharedDocuments }: GatewayPorts,
 ): Issuers | null {
   if (clients.length > 0) clientSigner(keys);
@@ -39,6 +39,8 @@ export function createForeign(
         })
         : getJson(url),
     shared: sharedDocuments,
+    // Otherwise the issuer's own bearer rules hold.
+    provesKeys: dpop !== null,
     report(issuer, report) {
       keySets.note(issuer, report);
       if (report.result !== "failed") return;

@@ -186,6 +186,35 @@ Deno.test("a stolen refresh token spends nothing, whatever way it is shown, and 
   });
 });
 
+Deno.test("who asks about a bound token hears that it is one, and by which key", async () => {
+  const upstream = startUpstream();
+  const gateway = await startGateway({
+    upstream: upstream.url,
+    config: {
+      dpop: {},
+      introspection: { clients: { api: { secret: { env: "API_SECRET" } } } },
+    },
+    secrets: () => "s".repeat(32),
+  });
+  try {
+    const client: Client = { pair: await DPoP.generateKeyPair("ES256"), nonce: undefined };
+    const { access, refresh } = await signIn(client, gateway);
+    const jkt = await DPoP.calculateThumbprint(client.pair.publicKey);
+    for (const [token, type] of [[access, "DPoP"], [refresh, "refresh_token"]] as const) {
+      const response = await fetch(`${gateway.url}/auth/introspect`, {
+        method: "POST",
+        headers: { authorization: `Basic ${btoa(`api:${"s".repeat(32)}`)}` },
+        body: new URLSearchParams({ token }),
+      });
+      const said = await response.json();
+      assert.deepEqual([said.active, said.token_type, said.cnf], [true, type, { jkt }]);
+    }
+  } finally {
+    await gateway.stop();
+    await upstream.stop();
+  }
+});
+
 Deno.test("switched off, the header means nothing and DPoP is a scheme of somebody else's", async () => {
   await onStage(async (gateway, _upstream, client) => {
     const { access, token_type } = await signIn(client, gateway);

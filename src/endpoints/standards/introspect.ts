@@ -8,7 +8,8 @@ import { allowOnly, fail, refuse } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
 import { isOurs } from "../../tokens/claims.ts";
-import type { CallerToken } from "../../tokens/claims.ts";
+import type { CallerToken, VerifiedToken } from "../../tokens/claims.ts";
+import type { VerifiedForeign } from "../../tokens/issuers/claims.ts";
 import type { Issuers } from "../../tokens/issuers/issuers.ts";
 import type { TokenVerifier } from "../../tokens/verify.ts";
 import type { AuthenticateClient } from "./clients.ts";
@@ -36,7 +37,7 @@ export function introspection(parts: {
     const said = isOurs(token) ? token.claims : token.payload;
     return c.json({
       active: true,
-      token_type: isOurs(token) && token.type === "refresh" ? "refresh_token" : "Bearer",
+      token_type: typeOf(token),
       sub: token.subject,
       ...(token.sid === null ? {} : { sid: token.sid }),
       ...(token.client === null ? {} : { client_id: token.client }),
@@ -46,6 +47,8 @@ export function introspection(parts: {
       iat: token.issuedAtSeconds,
       exp: token.expiresAtSeconds,
       jti: token.jti,
+      // RFC 9449 §6.2: whoever is asked for something with it has to ask for the key.
+      ...(token.bound === null ? {} : { cnf: { jkt: token.bound.jkt } }),
     });
   });
   allowOnly(app, "/introspect", ["POST"]);
@@ -56,4 +59,9 @@ export function introspection(parts: {
   }
 
   return app;
+}
+
+function typeOf(token: VerifiedToken | VerifiedForeign): string {
+  if (isOurs(token) && token.type === "refresh") return "refresh_token";
+  return token.bound?.by === "dpop" ? "DPoP" : "Bearer";
 }

@@ -39,6 +39,7 @@ const JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const MAX_ASSERTION_SECONDS = 300;
 /** A shorter secret can be guessed from its hash. */
 const MIN_SECRET = 32;
+/** Of each program: one that is busy must not make another's assertions look old. */
 const MAX_REMEMBERED = 10_000;
 
 /**
@@ -50,8 +51,11 @@ export function createAuthenticateMachine(parts: {
   readonly audiences: readonly string[];
   readonly clock: Clock;
   readonly clockToleranceSeconds: number;
+  /** How many assertions of each program are remembered. */
+  readonly maxRemembered?: number;
 }): AuthenticateMachine {
   const { machines, audiences, clock, clockToleranceSeconds: tolerance } = parts;
+  const { maxRemembered = MAX_REMEMBERED } = parts;
   const byId = new Map(machines.map((machine) => [machine.id, machine]));
   const keySets = new Map(
     machines.flatMap((machine): [string, KeySet][] =>
@@ -64,10 +68,15 @@ export function createAuthenticateMachine(parts: {
       ]]
     ),
   );
-  const used = createReplayMemory({
-    lifeSeconds: MAX_ASSERTION_SECONDS + 2 * tolerance,
-    maxEntries: MAX_REMEMBERED,
-  });
+  const used = new Map(
+    Array.from(keySets.keys(), (id) => [
+      id,
+      createReplayMemory({
+        lifeSeconds: MAX_ASSERTION_SECONDS + 2 * tolerance,
+        maxEntries: maxRemembered,
+      }),
+    ]),
+  );
 
   async function bySecret(authorization: string | null, fields: Fields) {
     const shown = credentialOf(authorization, fields);
@@ -98,7 +107,7 @@ export function createAuthenticateMachine(parts: {
     const key = await verifySignature(assertion, read, { algorithms, keys, waitUntil });
     if (typeof key === "string") return null;
     const moment = Math.floor(exp) - MAX_ASSERTION_SECONDS;
-    if (used.take(iss, jti, moment, nowSeconds) !== "fresh") return null;
+    if (used.get(iss)?.take(iss, jti, moment, nowSeconds) !== "fresh") return null;
     return byId.get(iss) ?? null;
   }
 

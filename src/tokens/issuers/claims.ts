@@ -42,8 +42,14 @@ export type CheckClaims = (
   nowMs: number,
 ) => CheckedClaims | ClaimsFailure;
 
-/** Prepares the check for one issuer. */
-export function createClaimsCheck(options: IssuerOptions): CheckClaims {
+/**
+ * Prepares the check for one issuer. `provesKeys`: whether anybody here can ask for the
+ * proof of a key; where not, no token is taken for a bound one.
+ */
+export function createClaimsCheck(
+  options: IssuerOptions,
+  { provesKeys }: { readonly provesKeys: boolean },
+): CheckClaims {
   const { name, audience, clients, clockToleranceSeconds: tolerance } = options;
   const readSubject = compilePointer(options.subject);
   const readClaims = compileClaims(options.claims);
@@ -61,6 +67,7 @@ export function createClaimsCheck(options: IssuerOptions): CheckClaims {
 
   return function checkClaims(payload, nowMs) {
     const { iat, exp, nbf, jti } = payload;
+    if (isOfAnotherKind(payload)) return "wrong_type";
     const client = clientOf(payload, options.clientClaims);
     if (client === undefined || !isMeantForUs(payload, client)) return "bad_claims";
     if (!isTime(iat) || !isTime(exp)) return "bad_claims";
@@ -93,7 +100,7 @@ export function createClaimsCheck(options: IssuerOptions): CheckClaims {
       sessionCreatedAtMs: iat * 1000,
       // However the setting is changed, no token is good for longer than this.
       exp: Math.min(exp, iat + LONGEST_LIFE_SECONDS),
-      bound: boundIn(payload),
+      bound: provesKeys ? boundIn(payload) : null,
       expiresAtSeconds,
       scope,
       claims: scope === "" ? readClaims(payload) : { ...readClaims(payload), scope },
@@ -139,9 +146,27 @@ function isTime(value: JsonValue | undefined): value is number {
   return typeof value === "number" && Number.isFinite(value) && value > 0;
 }
 
-/** RFC 9449 §6.1: whose key has to be proven with the token. */
+/**
+ * Kinds of token that many issuers give no `typ` of their own, and that are no key to
+ * anything (RFC 8725 §3.12): ID tokens, which stand in the addresses of sign-outs, and
+ * logout tokens. No access token can hold a hash of itself.
+ */
+function isOfAnotherKind(payload: Readonly<Record<string, JsonValue>>): boolean {
+  const { typ, token_use: use } = payload;
+  return ONLY_ELSEWHERE.some((claim) => Object.hasOwn(payload, claim)) || use === "id" ||
+    (typeof typ === "string" && KINDS_OF_KEYCLOAK.has(typ.toLowerCase()));
+}
+
+/** OpenID Connect Core 1.0 §3.1.3.6 and §3.3.2.11; RFC 8417 §2.2. */
+const ONLY_ELSEWHERE = ["at_hash", "c_hash", "events"] as const;
+const KINDS_OF_KEYCLOAK: ReadonlySet<string> = new Set(["id", "logout", "refresh", "offline"]);
+
+/**
+ * RFC 9449 §6.1: whose key has to be proven with the token. One that is bound in another
+ * way (RFC 8705 §3.1), or by nothing that can be read, nobody can prove here.
+ */
 function boundIn({ cnf }: Readonly<Record<string, unknown>>): CallerToken["bound"] {
-  if (typeof cnf !== "object" || cnf === null || !("jkt" in cnf)) return null;
-  // One that can not be read is one that nobody can prove.
-  return { jkt: typeof cnf.jkt === "string" ? cnf.jkt : "", by: "dpop" };
+  if (cnf === undefined) return null;
+  const jkt = typeof cnf === "object" && cnf !== null && "jkt" in cnf ? cnf.jkt : null;
+  return { jkt: typeof jkt === "string" ? jkt : "", by: "dpop" };
 }

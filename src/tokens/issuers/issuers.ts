@@ -60,6 +60,8 @@ export interface IssuersParts {
   /** Bounds the number of remembered tokens. */
   readonly cacheSize?: number;
   readonly keySet?: KeySetOptions;
+  /** Whether bound tokens are held to their key here (RFC 9449). */
+  readonly provesKeys: boolean;
 }
 
 interface Issuer {
@@ -161,7 +163,7 @@ function prepare(
     }, parts.keySet);
     keySets.set(place, keys);
     const sameIssuer = issuers.get(each.issuer) ?? [];
-    sameIssuer.push({ options: each, keys, check: createClaimsCheck(each) });
+    sameIssuer.push({ options: each, keys, check: createClaimsCheck(each, parts) });
     issuers.set(each.issuer, sameIssuer);
   }
   return issuers;

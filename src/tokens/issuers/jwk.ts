@@ -42,8 +42,8 @@ const BY_CURVE: Readonly<Record<string, readonly ForeignAlgorithm[]>> = {
 
 /**
  * Reads a key set: unusable keys are left out, and so are keys of one type that
- * share a `kid`, since nobody can say which of them is meant. `null`: not a set,
- * or one without a usable key.
+ * share a `kid`, since nobody can say which of them is meant. An issuer that has
+ * taken all of them back has an empty one. `null`: not a set.
  */
 export function readKeySet(document: JsonValue): readonly PublicKey[] | null {
   if (!isRecord(document) || !Array.isArray(document.keys)) return null;
@@ -51,8 +51,7 @@ export function readKeySet(document: JsonValue): readonly PublicKey[] | null {
   const keys = document.keys.map(readKey).filter((key) => key !== null);
   const counts = new Map<string, number>();
   for (const key of keys) counts.set(nameOf(key), (counts.get(nameOf(key)) ?? 0) + 1);
-  const unmistakable = keys.filter((key) => key.kid === null || counts.get(nameOf(key)) === 1);
-  return unmistakable.length === 0 ? null : unmistakable;
+  return keys.filter((key) => key.kid === null || counts.get(nameOf(key)) === 1);
 }
 
 function nameOf({ kid, kty }: PublicKey): string {

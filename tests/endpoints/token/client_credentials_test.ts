@@ -1,6 +1,8 @@
 /** Tokens for programs: client credentials, what they open, and how they end. */
 import assert from "node:assert/strict";
 import { SignJWT } from "jose";
+import { createAuthenticateMachine } from "../../../src/endpoints/token/machine_clients.ts";
+import { createTestClock } from "../../support/clock.ts";
 import { startGateway } from "../../support/gateway.ts";
 import type { TestGateway } from "../../support/gateway.ts";
 import { startUpstream } from "../../support/upstream.ts";
@@ -182,6 +184,38 @@ Deno.test("private_key_jwt: once, for us, by the client's own key, and not for l
     const other = await show(await sign(), { client_id: "cron" });
     assert.equal(other.status, 401);
   });
+});
+
+Deno.test("a program that floods us with assertions shuts out nobody but itself", async () => {
+  const keys = { busy: await createKey("b", "ES256"), quiet: await createKey("q", "ES256") };
+  const clock = createTestClock();
+  const authenticate = createAuthenticateMachine({
+    machines: Object.entries(keys).map(([id, { jwk }]) => ({
+      id,
+      secretSha256: null,
+      jwks: JSON.parse(JSON.stringify({ keys: [jwk] })),
+      scope: [],
+    })),
+    audiences: ["us"],
+    clock,
+    clockToleranceSeconds: 5,
+    maxRemembered: 5,
+  });
+  async function shows(id: keyof typeof keys, seconds: number): Promise<boolean> {
+    const exp = Math.floor(clock() / 1000) + seconds;
+    const jti = crypto.randomUUID();
+    const assertion = await new SignJWT({ iss: id, sub: id, aud: "us", exp, jti })
+      .setProtectedHeader({ alg: "ES256", kid: keys[id].kid })
+      .sign(keys[id].privateKey);
+    const fields = {
+      client_assertion: assertion,
+      client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    };
+    return await authenticate(null, fields, () => {}) !== null;
+  }
+  for (let index = 0; index < 12; index++) await shows("busy", 300);
+  assert.equal(await shows("busy", 60), false, "as old as what had to be forgotten");
+  assert.equal(await shows("quiet", 60), true);
 });
 
 Deno.test("its token is introspected, ends by revocation, and is none of our own", async () => {

@@ -39,6 +39,7 @@ function createVerify(...options: readonly IssuerOptions[]) {
   const issuers = createIssuers(options, {
     clock,
     nameGroup: createGroupNames("https://postern.example"),
+    provesKeys: true,
     getJson: createGetJson({ timeoutMs: 5_000, maxBytes: 512 * 1024 }, { fetch }),
   });
   return {
@@ -200,7 +201,7 @@ Deno.test("what its issuer did not mean for us is refused", async () => {
     // The first claim counts: a foreign `azp` is not made good by the other.
     { azp: "other" },
     { azp: null },
-    { token_use: "id" },
+    { token_use: "ACCESS" },
     { token_use: undefined },
     { sub: "" },
     { sub: 1.5 },
@@ -368,6 +369,49 @@ Deno.test("no change of a single character is accepted, in the unused bits eithe
   for (const char of alphabet) {
     const changed = token.slice(0, -1) + char;
     if (changed !== token) assert.equal(typeof await verify(changed), "string", char);
+  }
+});
+
+Deno.test("what the issuer signed for another purpose is no access token, though it names client and audience", async () => {
+  await using issuer = await startIssuer();
+  const { verify } = createVerify(
+    optionsFor(issuer, { types: ["", "jwt"], audience: null, clients: { allow: ["web"] } }),
+  );
+  const asked = async (more: Record<string, unknown>) =>
+    await verify(await issuer.sign(claims(issuer, { azp: "web", ...more }), { typ: "JWT" }));
+  accepted(await asked({ typ: "Bearer", nonce: "older Keycloak" }));
+  const event = "http://schemas.openid.net/event/backchannel-logout";
+  for (
+    const more of [
+      { aud: "web", at_hash: "x" },
+      { aud: "web", c_hash: "x" },
+      { aud: "web", at_hash: null },
+      { typ: "ID" },
+      { typ: "Refresh" },
+      { typ: "Offline" },
+      { typ: "Logout" },
+      { token_use: "id" },
+      { events: { [event]: {} } },
+    ]
+  ) assert.equal(await asked(more), "wrong_type", JSON.stringify(more));
+});
+
+Deno.test("a token bound in whatever way is none for bearers", async () => {
+  await using issuer = await startIssuer();
+  const { verify } = createVerify(optionsFor(issuer));
+  const [key] = issuer.keys;
+  assert.ok(key !== undefined);
+  const bound = async (cnf: unknown) => {
+    const header = JSON.stringify({ alg: "ES256", kid: "key-1", typ: "at+jwt" });
+    return accepted(
+      await verify(await signRaw(key, header, JSON.stringify(claims(issuer, { cnf })))),
+    )
+      .bound;
+  };
+  assert.equal(await bound(undefined), null);
+  assert.deepEqual(await bound({ jkt: "thumb" }), { jkt: "thumb", by: "dpop" });
+  for (const cnf of [{ "x5t#S256": "x" }, { jwk: {} }, { jkt: 7 }, {}, [], "x", null, false]) {
+    assert.deepEqual(await bound(cnf), { jkt: "", by: "dpop" }, JSON.stringify(cnf));
   }
 });
 

@@ -93,6 +93,20 @@ Deno.test("a new key is found within one fetch, a removed one is trusted no long
   assert.equal(before.isTrusted, false);
 });
 
+Deno.test("an issuer that takes all its keys back, or all that can be used, has none", async () => {
+  const other = await createKey("key-2", "ES384");
+  for (const left of [[], [{ kty: "AKP", alg: "ML-DSA-44", kid: "new", pub: "x" }], [other.jwk]]) {
+    await using issuer = await startIssuer();
+    const { keys, find, clock } = setOf(issuer);
+    const before = await keys.find({ alg: "ES256", kid: "key-1" }, waitUntil);
+    assert.ok(typeof before !== "string");
+    issuer.respond = () => Response.json({ keys: left });
+    clock.advance(11 * MINUTE);
+    assert.equal(await find("key-1"), "unknown_key", JSON.stringify(left));
+    assert.equal(before.isTrusted, false, "nor are the tokens that are remembered");
+  }
+});
+
 Deno.test("an issuer that fails is left alone between attempts, and counts as tried", async () => {
   await using issuer = await startIssuer();
   issuer.respond = () => new Response(null, { status: 500 });
