@@ -25,6 +25,12 @@ export function refreshProblem(
     case "revoked":
       around.emit({ event: "refresh_denied", reason: "revoked", sid: outcome.sid });
       return { code: "session_revoked" };
+    case "unproven":
+      around.emit({ event: "binding_failed", reason: "missing", subject: outcome.subject });
+      return {
+        code: "binding_required",
+        detail: "The session is bound to a key, and this request does not prove it.",
+      };
     case "refused": {
       const { subject, sid, reason } = outcome;
       around.emit({ event: "refresh_denied", reason, sid });
@@ -40,11 +46,11 @@ export function refreshProblem(
 /**
  * Whether the cookies are good for nothing after this. A token that can not be read
  * here may be one of a key that has not spread to this instance yet, or of another
- * app on `localhost`: its session goes on elsewhere.
+ * app on `localhost`: its session goes on elsewhere. So does one whose key was not proven.
  */
 export function endsSession({ code }: Problem): boolean {
   return code !== "identity_unavailable" && code !== "refresh_invalid" &&
-    code !== "unknown_key";
+    code !== "unknown_key" && code !== "binding_required";
 }
 
 /** The problem of a throttled sign-in. */

@@ -12,7 +12,7 @@ import type { TokenVerifier } from "../tokens/verify.ts";
 export type SimpleJwtVersion = "5.2" | "5.3" | "5.4" | "5.5";
 
 /** Statuses that the token transport answers with. */
-export type Status = 200 | 400 | 401 | 405 | 408 | 413 | 415 | 429 | 500 | 503;
+export type Status = 200 | 400 | 401 | 403 | 405 | 408 | 413 | 415 | 429 | 500 | 503;
 
 /** Said of a token that was revoked or spent. */
 export const BLACKLISTED = "Token is blacklisted";

@@ -91,7 +91,7 @@ const TITLE: Readonly<Record<ProblemCode, string>> = {
   csrf_failed: "The request did not come from this site",
   origin_not_allowed: "Another origin may not ask this",
   untrusted_proxy: "Only proxies of the configuration (verify) may ask here",
-  binding_required: "Only a token that is bound to a key of its holder is taken here",
+  binding_required: "The session has to be bound to a key, and the key to be proven",
   insufficient_scope: "The access token does not allow this",
   insufficient_user_authentication: "This asks for a stronger or more recent sign-in",
   not_found: "There is nothing here",

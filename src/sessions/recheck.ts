@@ -52,14 +52,22 @@ export function createSealedCheck(
     readonly recheck: RecheckSealed;
   },
 ): (token: VerifiedToken, presenter: Presenter) => Promise<SealedCheck> {
-  /** The record, as long as the presented token is the live one. */
-  async function unspent({ sid, jti }: VerifiedToken): Promise<SessionRecord | null> {
+  /**
+   * The record, as long as the presented token is the live one, and the key is proven that
+   * the session is bound to: nobody spends a provider's token for whom the store then has none.
+   */
+  async function unspent(
+    { sid, jti }: VerifiedToken,
+    { provenJkt }: Presenter,
+  ): Promise<SessionRecord | null> {
     const session = await store.readSession(sid);
-    return session?.sealed != null && session.current.refreshJti === jti ? session : null;
+    if (session === null || session.sealed === null) return null;
+    const isProven = session.bound === null || session.bound.jkt === provenJkt;
+    return isProven && session.current.refreshJti === jti ? session : null;
   }
 
   return async function checkSealed(token, presenter) {
-    if (await unspent(token) === null) return { kind: "none" };
+    if (await unspent(token, presenter) === null) return { kind: "none" };
     const id = v4();
     const turn = {
       id,
@@ -76,11 +84,11 @@ export function createSealedCheck(
         };
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
-      if (await unspent(token) === null) return { kind: "none" };
+      if (await unspent(token, presenter) === null) return { kind: "none" };
     }
     const release = () => store.settleAttempt({ ...turn, result: "succeeded" });
     // Whoever had the turn before may just have finished.
-    const session = await unspent(token);
+    const session = await unspent(token, presenter);
     if (session === null || session.sealed === null) {
       await release();
       return { kind: "none" };

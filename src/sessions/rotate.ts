@@ -4,6 +4,7 @@
  * @module
  */
 import type { Presenter } from "../base/presenter.ts";
+import type { KeyBinding } from "../base/session.ts";
 import type { TokenFailure } from "../tokens/claims.ts";
 import type { Adopt } from "./adopt.ts";
 import type { SessionEnding } from "./end.ts";
@@ -20,6 +21,13 @@ export type RefreshOutcome =
   | { readonly kind: "expired" }
   | { readonly kind: "reused"; readonly subject: string; readonly sid: string }
   | { readonly kind: "revoked"; readonly sid: string }
+  /** Whoever presents it has not proven the key of the session; nothing has happened. */
+  | {
+    readonly kind: "unproven";
+    readonly subject: string;
+    readonly sid: string;
+    readonly bound: KeyBinding;
+  }
   /** Whoever vouched for the subject does so no more: the session is revoked. */
   | {
     readonly kind: "refused";
@@ -54,7 +62,7 @@ export function createRefresh(
     const { sid, subject } = token;
     // Whoever has no proof learns nothing and spends nothing: the owner stays signed in.
     if (token.bound !== null && token.bound.jkt !== presenter.provenJkt) {
-      return { kind: "invalid", failure: "bad_claims" };
+      return { kind: "unproven", subject, sid, bound: token.bound };
     }
     // The store decides. But one that was restored from a snapshot may not know what we know.
     if (view.isRevoked({ ...token, jti: "" })) return { kind: "revoked", sid };
@@ -88,6 +96,7 @@ export function createRefresh(
       graceMs: config.rotationGraceMs,
       denyForMs,
       groups: token.groups,
+      jkt: presenter.provenJkt ?? null,
       ...(claims === null ? {} : { claims }),
       ...(isAsked ? { sealed: sealed.sealed } : {}),
     });
@@ -108,6 +117,9 @@ export function createRefresh(
         return { kind: "reused", subject, sid };
       case "revoked":
         return { kind: "revoked", sid };
+      // Bound since its refresh token was minted, which says nothing of it.
+      case "unproven":
+        return { kind: "unproven", subject, sid, bound: outcome.bound };
       case "unknown":
         return token.isLegacy ? { kind: "revoked", sid } : { kind: "expired" };
     }

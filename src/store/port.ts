@@ -55,6 +55,8 @@ export interface Rotation {
   readonly denyForMs: number;
   /** Groups of a record that was written before there were any; others keep their own. */
   readonly groups: readonly string[];
+  /** Thumbprint of the key that was proven, or `null`. The one gate of bound sessions. */
+  readonly jkt: string | null;
   /** Fresh claims of the subject, when the identity source was asked again. */
   readonly claims?: SubjectClaims;
   /** Replaces {@link SessionRecord.sealed}; left out, that stays. */
@@ -82,6 +84,11 @@ export type RotationOutcome =
   | { readonly kind: "reused"; readonly session: SessionRecord; readonly untilMs: number }
   /** The session, or one of its groups, had been revoked before. */
   | { readonly kind: "revoked" }
+  /**
+   * The session is bound to another key, or none was proven. Nothing is spent or given out; but
+   * with a live token {@link Rotation.sealed} is kept: what it replaces was spent elsewhere.
+   */
+  | { readonly kind: "unproven"; readonly bound: KeyBinding }
   /** No such session: it expired, or never was. */
   | { readonly kind: "unknown" };
 

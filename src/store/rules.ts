@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { SessionRecord, TokenGeneration } from "../base/session.ts";
+import type { KeyBinding, SessionRecord, TokenGeneration } from "../base/session.ts";
 import { type NewSession, type Rotation, type SessionQuery } from "./port.ts";
 
 /**
@@ -95,6 +95,12 @@ export interface RotationFacts {
 export type RotationDecision =
   | { readonly kind: "unknown" }
   | { readonly kind: "revoked" }
+  | {
+    readonly kind: "unproven";
+    readonly bound: KeyBinding;
+    /** What is sealed from now on; `undefined`: what was before. */
+    readonly sealed: string | null | undefined;
+  }
   | { readonly kind: "rotate"; readonly record: SessionRecord }
   | {
     readonly kind: "replay";
@@ -114,7 +120,12 @@ export function decideRotation(
   const { record, successor } = facts;
   if (record === null || record.subject !== rotation.subject) return { kind: "unknown" };
   if (facts.revoked) return { kind: "revoked" };
-  if (rotation.presentedJti === record.current.refreshJti) {
+  const isLive = rotation.presentedJti === record.current.refreshJti;
+  const { bound } = record;
+  if (bound !== null && bound.jkt !== rotation.jkt) {
+    return { kind: "unproven", bound, sealed: isLive ? rotation.sealed : undefined };
+  }
+  if (isLive) {
     return { kind: "rotate", record: successorRecord(record, rotation, nowMs) };
   }
   // Nobody has presented the live token yet: the answer that carried it may have been lost.

@@ -62,7 +62,7 @@ export function newSession(clock: Clock, overrides: Partial<NewSession> = {}): N
   };
 }
 
-/** An exchange of the session's live refresh token. */
+/** An exchange of the session's live refresh token, by whoever holds its key. */
 export function rotationOf(
   clock: Clock,
   session: NewSession | SessionRecord,
@@ -76,6 +76,7 @@ export function rotationOf(
     graceMs: GRACE_MS,
     denyForMs: DENY_FOR_MS,
     groups: session.groups,
+    jkt: session.bound?.jkt ?? null,
     ...overrides,
   };
 }

@@ -59,7 +59,11 @@ function openSession(sid = "s1", maxSessions = 100) {
   ]);
 }
 
-function rotate(presented: string, next: string, { graceMs = 10_000, claims = "" } = {}) {
+function rotate(
+  presented: string,
+  next: string,
+  { graceMs = 10_000, claims = "", jkt = "" } = {},
+) {
   return run(
     SCRIPTS.rotate,
     ["session:s1", `successor:s1:${presented}`, "list:ada", "horizon", "feed", "head"],
@@ -81,6 +85,7 @@ function rotate(presented: string, next: string, { graceMs = 10_000, claims = ""
       claims,
       "keep",
       "",
+      jkt,
       ...FEED_ARGS,
     ],
   ) as Promise<string[]>;
@@ -159,6 +164,10 @@ test("bind takes the first key, and no other", async () => {
   assert.equal(await bind("k 1"), "bound");
   assert.equal(await bind("k"), "already");
   assert.equal(await client.hget("session:s1", "bound"), "dbsc k 1");
+  for (const jkt of ["", "k", "dbsc k 1"]) {
+    assert.deepEqual(await rotate("r1", "r2", { jkt }), ["unproven", "dbsc k 1"]);
+  }
+  assert.equal((await rotate("r1", "r2", { jkt: "k 1" }))[0], "rotated");
   await client.hset("session:s1", "revokedAt", "1");
   assert.equal(await bind("k 1"), "gone");
 });

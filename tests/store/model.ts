@@ -22,7 +22,14 @@ import {
 type Command =
   | { readonly kind: "open"; readonly person: number }
   /** Presents the token that is `age` generations old. */
-  | { readonly kind: "rotate"; readonly session: number; readonly age: number }
+  | {
+    readonly kind: "rotate";
+    readonly session: number;
+    readonly age: number;
+    /** Number of the key that is proven; `null`: none. */
+    readonly key: number | null;
+  }
+  | { readonly kind: "bind"; readonly session: number; readonly key: number }
   | { readonly kind: "revoke"; readonly session: number }
   | { readonly kind: "revokeAll"; readonly person: number }
   | { readonly kind: "look"; readonly session: number }
@@ -36,6 +43,15 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       kind: fc.constant("rotate" as const),
       session: fc.nat(3),
       age: fc.oneof(fc.constant(0), fc.nat(2)),
+      key: fc.oneof(fc.constant(0), fc.constantFrom(null, 1)),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("bind" as const),
+      session: fc.nat(3),
+      key: fc.oneof(fc.constant(0), fc.constant(1)),
     }),
   },
   {
@@ -64,6 +80,8 @@ interface ModelSession {
   readonly chain: string[];
   /** By spent `jti`: until when it answers with its successor. */
   readonly grace: Map<string, number>;
+  /** Number of the key that it is bound to. */
+  key: number | null;
   revoked: boolean;
 }
 
@@ -99,6 +117,7 @@ async function follow(harness: StoreHarness, commands: readonly Command[]): Prom
           createdAtMs: session.createdAtMs,
           chain: [session.current.refreshJti],
           grace: new Map(),
+          key: null,
           revoked: false,
         });
         break;
@@ -128,7 +147,7 @@ async function follow(harness: StoreHarness, commands: readonly Command[]): Prom
 async function act(
   { store, clock }: StoreHarness,
   session: ModelSession,
-  step: Extract<Command, { kind: "rotate" | "revoke" | "look" }>,
+  step: Extract<Command, { kind: "rotate" | "bind" | "revoke" | "look" }>,
 ): Promise<void> {
   const { sid, subject, chain } = session;
   switch (step.kind) {
@@ -143,8 +162,16 @@ async function act(
       });
       assert.equal(status, session.revoked ? "revoked" : "live");
       assert.equal(record?.current.refreshJti, session.revoked ? undefined : chain.at(-1));
+      if (record !== null) assert.equal(record.bound?.jkt ?? null, keyName(session.key));
       const listed = (await listOf(store, subject)).some((each) => each.sid === sid);
       assert.equal(listed, !session.revoked);
+      return;
+    }
+    case "bind": {
+      const outcome = await store.bind(sid, { jkt: keyName(step.key) ?? "", by: "dbsc" });
+      const isFree = session.key === null || session.key === step.key;
+      assert.equal(outcome, session.revoked ? "gone" : isFree ? "bound" : "already");
+      if (outcome === "bound") session.key = step.key;
       return;
     }
     case "revoke":
@@ -158,12 +185,14 @@ async function act(
       const index = Math.max(0, chain.length - 1 - step.age);
       const presentedJti = chain[index] ?? "";
       const record = { ...newSession(clock), sid, subject };
-      const rotation = rotationOf(clock, record, { presentedJti });
+      const rotation = rotationOf(clock, record, { presentedJti, jkt: keyName(step.key) });
       const isLive = index === chain.length - 1;
       const inGrace = (session.grace.get(presentedJti) ?? 0) > clock();
       const outcome = await store.rotate(rotation);
       if (session.revoked) {
         assert.equal(outcome.kind, "revoked");
+      } else if (session.key !== null && session.key !== step.key) {
+        assert.equal(outcome.kind, "unproven");
       } else if (isLive) {
         assert.equal(outcome.kind, "rotated");
         chain.push(rotation.next.refreshJti);
@@ -178,4 +207,8 @@ async function act(
       }
     }
   }
+}
+
+function keyName(key: number | null): string | null {
+  return key === null ? null : `key ${key}`;
 }

@@ -96,6 +96,7 @@ Deno.test("a file of the version before is taken over: who was signed in stays s
         graceMs: GRACE_MS,
         denyForMs: 60_000,
         groups: [`group of ${subject}`],
+        jkt: null,
       });
     assert.deepEqual(await rotate(bob, "bob"), { kind: "revoked" });
     assert.deepEqual(await rotate(carol, "carol"), { kind: "revoked" });

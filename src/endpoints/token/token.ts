@@ -142,8 +142,10 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
       });
       return drfResponse(200, { access: pair.access, refresh: pair.refresh });
     }
-    refreshProblem(outcome, around);
-    return await refreshRefused(outcome, refresh);
+    const { code, detail } = refreshProblem(outcome, around);
+    return outcome.kind === "unproven"
+      ? drfResponse(403, { detail, code })
+      : await refreshRefused(outcome, refresh);
   });
 
   post("/verify", "Token Verify", ["token"], async (c, fields) => {
@@ -195,7 +197,7 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
   }
 
   async function refreshRefused(
-    outcome: Exclude<RefreshOutcome, { kind: "refreshed" }>,
+    outcome: Exclude<RefreshOutcome, { kind: "refreshed" | "unproven" }>,
     token: string,
   ): Promise<Response> {
     switch (outcome.kind) {

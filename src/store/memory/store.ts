@@ -7,7 +7,7 @@
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import type { SessionRecord, TokenGeneration } from "../../base/session.ts";
-import { EVERYBODY, type SessionRevocation, type SessionStore } from "../port.ts";
+import type { SessionRevocation, SessionStore } from "../port.ts";
 import {
   CLOCK_SLACK_MS,
   decideRotation,
@@ -24,6 +24,7 @@ import {
 import { createMemoryAttempts } from "./attempts.ts";
 import { ExpiringMap } from "./expiring_map.ts";
 import { createMemoryFeed } from "./feed.ts";
+import { createMemoryMarks } from "./marks.ts";
 import { pageOf } from "./page.ts";
 
 /** How often what has expired is swept out. */
@@ -48,14 +49,13 @@ export function createMemoryStore(
   const sessions = new ExpiringMap<StoredSession>();
   /** By session and spent `jti`. */
   const successors = new ExpiringMap<Successor>();
-  /** By group: the time up to which its sessions are revoked. */
-  const groups = new ExpiringMap<number>();
+  const marks = createMemoryMarks();
   const tokens = new ExpiringMap<true>();
   /** Sessions that were revoked after their record had gone: until when that is told of. */
   const departed = new ExpiringMap<number>();
   const attempts = createMemoryAttempts();
   const feed = createMemoryFeed();
-  const maps = [sessions, successors, groups, tokens, departed, attempts, feed];
+  const maps = [sessions, successors, marks, tokens, departed, attempts, feed];
 
   let horizon = NO_HORIZON;
   let sweptAtMs = clock();
@@ -82,20 +82,10 @@ export function createMemoryStore(
     horizon = horizonWith(horizon, stored.record);
   }
 
-  /** The latest mark on one of the groups, or on everybody. */
-  function markOf(names: readonly string[], nowMs: number): number | null {
-    let latest = groups.get(EVERYBODY, nowMs);
-    for (const name of names) {
-      const mark = groups.get(name, nowMs);
-      if (mark !== null && (latest === null || mark > latest)) latest = mark;
-    }
-    return latest;
-  }
-
   /** Whether the session, which is there, has been revoked. */
   function isRevoked({ record, revokedUntilMs }: StoredSession, nowMs: number): boolean {
     return revokedUntilMs !== null ||
-      isCovered(record.createdAtMs, markOf(record.groups, nowMs));
+      isCovered(record.createdAtMs, marks.latest(record.groups, nowMs));
   }
 
   function isShown(stored: StoredSession, nowMs: number): boolean {
@@ -120,7 +110,7 @@ export function createMemoryStore(
   return {
     open: (session, { maxSessions, denyForMs }) =>
       operation((nowMs) => {
-        const notAfterMs = markOf(session.groups, nowMs);
+        const notAfterMs = marks.latest(session.groups, nowMs);
         if (notAfterMs !== null && isCovered(session.createdAtMs, notAfterMs)) {
           return { kind: "superseded", notAfterMs };
         }
@@ -151,7 +141,7 @@ export function createMemoryStore(
             revoked: stored !== null && (isRevoked(stored, nowMs) ||
               // A record from before groups is in those of its token.
               (stored.record.groups.length === 0 &&
-                isCovered(stored.record.createdAtMs, markOf(rotation.groups, nowMs)))),
+                isCovered(stored.record.createdAtMs, marks.latest(rotation.groups, nowMs)))),
             // An age below zero is infinitely old: the clock was set.
             successor: successor !== null && successor.spentAtMs <= nowMs
               ? successor.generation
@@ -164,6 +154,13 @@ export function createMemoryStore(
           case "unknown":
           case "revoked":
             return decision;
+          case "unproven": {
+            const { kind, bound, sealed } = decision;
+            if (stored !== null && sealed !== undefined) {
+              keep({ ...stored, record: { ...stored.record, sealed } });
+            }
+            return { kind, bound };
+          }
           case "replay": {
             const { record: session, generation } = decision;
             return { kind: "replayed", session, generation };
@@ -228,18 +225,11 @@ export function createMemoryStore(
 
     revokeGroup: ({ group, notAfterMs: upTo, denyForMs, rememberForMs }) =>
       operation((nowMs) => {
-        const known = groups.entry(group, nowMs);
-        const notAfterMs = Math.max(
-          upTo ?? Math.max(nowMs, horizon.latestBirthMs),
-          known?.value ?? 0,
-        );
-        groups.set(
+        const notAfterMs = marks.raise(
           group,
-          notAfterMs,
-          Math.max(
-            Math.max(nowMs + rememberForMs, horizon.recordEndsAtMs) + CLOCK_SLACK_MS,
-            known?.endsAtMs ?? 0,
-          ),
+          upTo ?? Math.max(nowMs, horizon.latestBirthMs),
+          Math.max(nowMs + rememberForMs, horizon.recordEndsAtMs) + CLOCK_SLACK_MS,
+          nowMs,
         );
         const untilMs = Math.max(nowMs + denyForMs, horizon.accessEndsAtMs);
         const revocation = { kind: "group", group, notAfterMs, untilMs } as const;
@@ -262,7 +252,7 @@ export function createMemoryStore(
     tokenStatus: ({ sid, subject, jti, groups: names, bornAtMs }) =>
       operation((nowMs) => {
         if (tokens.get(jti, nowMs) !== null) return "revoked";
-        if (isCovered(bornAtMs, markOf(names, nowMs))) return "revoked";
+        if (isCovered(bornAtMs, marks.latest(names, nowMs))) return "revoked";
         if (sid === null) return "unknown";
         if (departed.get(sid, nowMs) !== null) return "revoked";
         const stored = sessions.get(sid, nowMs);

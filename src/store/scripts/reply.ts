@@ -147,7 +147,11 @@ function generationOf(fields: readonly string[]): TokenGeneration {
 }
 
 function boundOf(field: string): KeyBinding | null {
-  if (field === "") return null;
+  return field === "" ? null : bindingOf(field);
+}
+
+/** How a session is bound, and to which key. */
+export function bindingOf(field: string): KeyBinding {
   const [, by, jkt] = /^(dbsc|script|dpop) (.+)$/s.exec(field) ?? [];
   if (jkt === undefined || (by !== "dbsc" && by !== "script" && by !== "dpop")) throw unreadable();
   return { jkt, by };

@@ -20,6 +20,7 @@ import { feedArgs } from "./feed_args.ts";
 import type { RedisKeys } from "./keys.ts";
 import { createScriptListing } from "./listing.ts";
 import {
+  bindingOf,
   endedSessions,
   revocationsOf,
   sessionAndGeneration,
@@ -92,7 +93,7 @@ export function createScriptStore({ runner, keys, clock, address }: {
       }
     },
 
-    async rotate({ sid, subject, presentedJti, next, groups, claims, sealed, ...lives }) {
+    async rotate({ sid, subject, presentedJti, next, groups, jkt, claims, sealed, ...lives }) {
       const nowMs = clock();
       const [kind, ...fields] = texts(
         await run(
@@ -123,6 +124,7 @@ export function createScriptStore({ runner, keys, clock, address }: {
             claims === undefined ? "" : JSON.stringify(claims),
             sealed === undefined ? "keep" : "set",
             sealed ?? "",
+            jkt ?? "",
             ...feedArgs(nowMs),
           ],
         ),
@@ -131,6 +133,8 @@ export function createScriptStore({ runner, keys, clock, address }: {
         case "unknown":
         case "revoked":
           return { kind };
+        case "unproven":
+          return { kind, bound: bindingOf(text(fields[0])) };
         case "reused": {
           const [untilMs, ...session] = fields;
           return { kind, session: sessionOf(sid, session), untilMs: whole(untilMs) };

@@ -77,6 +77,7 @@ export function createSqliteSessions(
     session: database.prepare("SELECT * FROM session WHERE sid = ? AND ends_at > ?"),
     revoke: database.prepare("UPDATE session SET revoked_until = ? WHERE sid = ?"),
     bind: database.prepare("UPDATE session SET bound = ? WHERE sid = ?"),
+    seal: database.prepare("UPDATE session SET sealed = ? WHERE sid = ?"),
     surplus: database.prepare(
       `SELECT count(*) AS n FROM (SELECT 1 FROM session
          WHERE subject = ? AND revoked_until IS NULL
@@ -219,6 +220,11 @@ export function createSqliteSessions(
         case "unknown":
         case "revoked":
           return decision;
+        case "unproven": {
+          const { kind, bound, sealed } = decision;
+          if (sealed !== undefined) sql.seal.run(sealed, sid);
+          return { kind, bound };
+        }
         case "replay": {
           const { record: session, generation } = decision;
           return { kind: "replayed", session, generation };

@@ -227,13 +227,87 @@ export function rotationContract(test: RegisterTest): void {
     const jkt = outcomes[0] === "bound" ? "key 1" : "key 2";
     assert.equal(await store.bind(session.sid, { jkt, by: "dbsc" }), "bound", "asked again");
     assert.deepEqual((await store.readSession(session.sid))?.bound, { jkt, by: "dbsc" });
-    assert.deepEqual((await rotateOnce(store, clock, session)).bound, { jkt, by: "dbsc" });
+    const rotated = await rotateOnce(store, clock, session, { jkt });
+    assert.deepEqual(rotated.bound, { jkt, by: "dbsc" });
     await revokeSession(store, session);
     assert.equal(await store.bind(session.sid, { jkt, by: "dbsc" }), "gone");
     assert.equal(await store.bind(v7(), { jkt, by: "script" }), "gone");
     const born = await openSession(store, clock, { bound: { jkt: "k", by: "dpop" } });
     assert.deepEqual(await store.readSession(born.sid), born);
     assert.equal(await store.bind(born.sid, { jkt: "other", by: "dpop" }), "already");
+  });
+
+  test("a bound session is rotated for its key alone, and others spend nothing", async (harness) => {
+    const { store, clock, advance } = harness;
+    const bound = { jkt: "key 1", by: "dbsc" } as const;
+    const first = await openSession(store, clock);
+    const second = await rotateOnce(store, clock, first);
+    // Bound with a spent token about that may answer again, and a live one: neither does.
+    assert.equal(await store.bind(first.sid, bound), "bound");
+    const before = await store.readSession(first.sid);
+    for (const presented of [first, second]) {
+      for (const jkt of [null, "", "key", "key 12", "dbsc key 1"]) {
+        const outcome = await store.rotate(rotationOf(clock, presented, { jkt }));
+        assert.deepEqual(outcome, { kind: "unproven", bound });
+      }
+    }
+    assert.deepEqual(await store.readSession(first.sid), before);
+    const third = await rotateOnce(store, clock, second, { jkt: "key 1" });
+    assert.deepEqual(third.bound, bound);
+    const replay = await store.rotate(rotationOf(clock, second, { jkt: "key 1" }));
+    assert.equal(replay.kind, "replayed");
+    await advance(GRACE_MS + 1_000);
+    // Not even reuse is told: whoever has copied a spent token ends nobody's session with it.
+    assert.equal((await store.rotate(rotationOf(clock, first))).kind, "unproven");
+    assert.deepEqual(await statusOf(store, third), "live");
+    assert.equal((await store.rotate(rotationOf(clock, first, { jkt: "key 1" }))).kind, "reused");
+    assert.equal((await store.rotate(rotationOf(clock, third))).kind, "revoked");
+    assert.equal(
+      (await store.rotate(rotationOf(clock, third, { subject: "mallory" }))).kind,
+      "unknown",
+    );
+    const free = await openSession(store, clock);
+    await rotateOnce(store, clock, free, { jkt: "any key" });
+  });
+
+  test("what was sealed while a session was being bound is kept, with the live token", async (harness) => {
+    const { store, clock } = harness;
+    const session = await openSession(store, clock, { sealed: "sealed 1" });
+    const second = await rotateOnce(store, clock, session);
+    await store.bind(session.sid, { jkt: "key", by: "dbsc" });
+    const refused = { jkt: null, claims: { scope: "other" } };
+    const late = await store.rotate(rotationOf(clock, session, { ...refused, sealed: "late" }));
+    assert.equal(late.kind, "unproven");
+    assert.equal((await store.readSession(session.sid))?.sealed, "sealed 1");
+    const live = await store.rotate(rotationOf(clock, second, { ...refused, sealed: "sealed 2" }));
+    assert.equal(live.kind, "unproven");
+    const record = await store.readSession(session.sid);
+    const bound = { jkt: "key", by: "dbsc" } as const;
+    assert.deepEqual(record, { ...second, bound, sealed: "sealed 2" });
+    assert.equal((await rotateOnce(store, clock, second, { jkt: "key" })).sealed, "sealed 2");
+  });
+
+  test("of a binding and rotations without its key at once, none comes after it", async (harness) => {
+    const { store, clock, another } = harness;
+    const second = another();
+    for (let round = 0; round < 5; round++) {
+      const session = await openSession(store, clock);
+      const steal = (from: typeof store) => from.rotate(rotationOf(clock, session));
+      const [, binding, ...rest] = await Promise.all([
+        steal(store),
+        second.bind(session.sid, { jkt: "key", by: "dbsc" }),
+        steal(second),
+        steal(store),
+      ]);
+      assert.equal(binding, "bound");
+      const live = (await store.readSession(session.sid))?.current.refreshJti;
+      for (const outcome of rest) {
+        assert.ok(["rotated", "replayed", "unproven"].includes(outcome.kind), outcome.kind);
+        if ("generation" in outcome) assert.equal(outcome.generation.refreshJti, live);
+      }
+      const after = await store.rotate(rotationOf(clock, session));
+      assert.equal(after.kind, "unproven", "not even a replay");
+    }
   });
 
   test("a rotation whose answer was lost can be repeated, even without a grace window", async (harness) => {

@@ -23,9 +23,10 @@
 -- ARGV[15] fresh claims as JSON, or "": keep what is there
 -- ARGV[16] "set" or "keep" what is sealed
 -- ARGV[17] what is sealed
--- ARGV[18…23]  feed_args of announce
+-- ARGV[18] thumbprint of the key that was proven, or ""
+-- ARGV[19…24]  feed_args of announce
 --
--- Returns { "unknown" }, { "revoked" }, { "reused", until when, session… }, or
+-- Returns { "unknown" }, { "revoked" }, { "unproven", how and thumbprint }, { "reused", until when, session… }, or
 -- { "rotated" | "replayed", session…, refresh jti, access jti, iat, access exp, refresh exp }.
 
 local now = tonumber(ARGV[1])
@@ -45,6 +46,13 @@ if record[GROUPS] == "" then
   if is_covered(space, record) then
     return { "revoked" }
   end
+end
+
+if record[BOUND] ~= "" and string.match(record[BOUND], "^%S+ (.*)$") ~= ARGV[18] then
+  if ARGV[16] == "set" and presented == record[REFRESH_JTI] then
+    redis.call("HSET", KEYS[1], "sealed", ARGV[17])
+  end
+  return { "unproven", record[BOUND] }
 end
 
 local function answer(kind, session, generation)
@@ -131,7 +139,7 @@ if successor[1] then
   return answer("replayed", record, successor)
 end
 
-local until_ms = end_session(KEYS[1], KEYS[3], KEYS[5], KEYS[6], { unpack(ARGV, 18, 23) }, sid,
+local until_ms = end_session(KEYS[1], KEYS[3], KEYS[5], KEYS[6], { unpack(ARGV, 19, 24) }, sid,
   record, tonumber(ARGV[11]), margin)
 local reply = answer("reused", record, {})
 table.insert(reply, 2, whole(until_ms))
