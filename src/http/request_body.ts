@@ -29,11 +29,17 @@ export function declaredBytes(headers: HeaderReader): number | null {
   return length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null;
 }
 
+/** Whether the headers say that there is a body, or that there is none. */
+export function declaresBody(headers: HeaderReader): boolean {
+  return declaredBytes(headers) !== null || headers.get("transfer-encoding") !== null;
+}
+
 /**
  * Reads whether there is a body. Over HTTP/1.1 the headers say so (RFC 9112
  * §6.3): no `Content-Length` and no `Transfer-Encoding` is no body, whatever
- * stream the runtime hands out. Over HTTP/2, told by the missing `Host`, only the
- * first piece does; a promise only then.
+ * stream the runtime hands out. Over HTTP/2 only the first piece does; a promise
+ * only then. What tells the two apart is the `Host`, which HTTP/2 may have as well
+ * (RFC 9113 §8.3.1): it is believed for GET and HEAD, which are the many.
  */
 export function readRequestBody(
   request: Request,
@@ -42,9 +48,9 @@ export function readRequestBody(
 ): RequestBody | Promise<RequestBody> {
   const bytes = declaredBytes(headers);
   if (bytes === 0) return NONE;
-  const isDeclared = bytes !== null || headers.get("transfer-encoding") !== null;
-  if (!isDeclared && headers.get("host") !== null) return NONE;
+  const isDeclared = declaresBody(headers);
   const isHidden = request.method === "GET" || request.method === "HEAD";
+  if (!isDeclared && isHidden && headers.get("host") !== null) return NONE;
   const stream = isHidden ? hiddenBody(request) ?? request.body : request.body;
   if (isDeclared) return stream === null ? UNREACHABLE : { kind: "body", stream, bytes };
   return stream === null ? NONE : peek(stream);

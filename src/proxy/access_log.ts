@@ -70,6 +70,7 @@ export function createNoteAnswer(
 }
 
 function kindOf(outcome: Outcome): UpstreamOutcome {
+  if (outcome.kind === "ended") return "abandoned";
   if (outcome.kind !== "failed") return "answered";
   switch (outcome.problem.code) {
     case "upstream_timeout":

@@ -8,6 +8,7 @@ import { setsOwnCookie } from "../browser/cookies.ts";
 import { connectionOptions, foldHeaderName, HOP_BY_HOP, VIA } from "../http/header_names.ts";
 import type { Asking } from "../http/inbound.ts";
 import type { WithOwnHeaders } from "../http/own_headers.ts";
+import { TIED_AFTER_MS } from "../sessions/lifeline.ts";
 import type { AttachLifeline } from "../sessions/lifeline.ts";
 import type { Answer } from "../upstream/transport.ts";
 import { isCdnVariant, privateCacheControl, withVary } from "./cache_safety.ts";
@@ -30,9 +31,6 @@ export interface Finish {
     said: Response,
   ): Response;
 }
-
-/** An answer that is still open after this belongs to the session, whatever it is. */
-const TIED_AFTER_MS = 3_000;
 
 /** RFC 9110 §15.3.5, §15.4.5: no body, whatever the upstream sent. */
 const NULL_BODY_STATUS: ReadonlySet<number> = new Set([204, 205, 304]);

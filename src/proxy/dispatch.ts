@@ -7,6 +7,7 @@
 import type { Inbound } from "../http/inbound.ts";
 import type { Problem } from "../http/problem.ts";
 import type { RequestBody } from "../http/request_body.ts";
+import { TIED_AFTER_MS } from "../sessions/lifeline.ts";
 import type { LifelineCut } from "../sessions/lifeline.ts";
 import type { NoAnswer } from "../upstream/ask.ts";
 import type { Answer } from "../upstream/transport.ts";
@@ -22,7 +23,7 @@ export interface Outgoing {
   readonly target: string;
   readonly headers: HeaderPairs;
   readonly body: Exclude<RequestBody, { kind: "unreachable" }>;
-  /** Ties what outlives the request to the session; `null` on open routes. */
+  /** Ties what takes long, or outlives the request, to the session; `null` on open routes. */
   readonly attach: ((cut: (why: LifelineCut) => void) => () => void) | null;
 }
 
@@ -31,6 +32,8 @@ export type Outcome =
   | { readonly kind: "answered"; readonly answer: Answer }
   /** It is a WebSocket now; the answer leaves as it is. */
   | { readonly kind: "open"; readonly response: Response }
+  /** The session ended before there was an answer. */
+  | { readonly kind: "ended"; readonly problem: Problem }
   | { readonly kind: "failed"; readonly problem: Problem; readonly reason: string | null };
 
 /** How a WebSocket is closed whose session has ended. */
@@ -38,6 +41,13 @@ const CLOSURE: Readonly<Record<LifelineCut, readonly [number, string]>> = {
   expired: [CLOSE_CODE.unauthorized, "token_expired"],
   revoked: [CLOSE_CODE.unauthorized, "session_revoked"],
   unknown: [CLOSE_CODE.tryAgainLater, "store_unavailable"],
+};
+
+/** How somebody is told whose session ended while the upstream was still busy. */
+const ENDED: Readonly<Record<LifelineCut, Problem>> = {
+  expired: { code: "token_expired" },
+  revoked: { code: "session_revoked" },
+  unknown: { code: "store_unavailable" },
 };
 
 /** Sends a request to the upstream of its route. */
@@ -59,6 +69,7 @@ export async function dispatch(
       ? outcome
       : failed(outcome, route);
   }
+  let cut: LifelineCut = "revoked";
   const outcome = await upstream.forward({
     method: inbound.method,
     target,
@@ -67,7 +78,16 @@ export async function dispatch(
     bodyBytes: body.kind === "none" ? 0 : body.bytes,
     maxBodyBytes,
     client: request,
+    tie: attach === null ? null : {
+      afterMs: TIED_AFTER_MS,
+      attach: (end) =>
+        attach((why) => {
+          cut = why;
+          end();
+        }),
+    },
   });
+  if (outcome.kind === "ended") return { kind: "ended", problem: ENDED[cut] };
   return outcome.kind === "answered" ? outcome : failed(outcome, route);
 }
 
@@ -104,6 +124,7 @@ function failed(outcome: NoAnswer, route: PreparedRoute): Outcome {
       // The client is to blame, not the upstream.
       return as({ code: "body_broken", detail: outcome.reason }, null);
     case "client_gone":
+    case "ended":
       // Nobody hears this, and nobody is to blame.
       return as({ code: "upstream_unavailable" }, null);
   }

@@ -8,7 +8,7 @@ import type { RefusalWords } from "../access/refusal.ts";
 import type { Inbound } from "../http/inbound.ts";
 import { problemResponse } from "../http/problem.ts";
 import type { Problem } from "../http/problem.ts";
-import { declaredBytes, readRequestBody } from "../http/request_body.ts";
+import { declaredBytes, declaresBody, readRequestBody } from "../http/request_body.ts";
 import type { HiddenBody } from "../http/request_body.ts";
 import type { AttachLifeline } from "../sessions/lifeline.ts";
 import type { NoteAnswer } from "./access_log.ts";
@@ -51,6 +51,10 @@ export function createHandle(parts: ProxyParts): HandleProxied {
     const declared = declaredBytes(headers);
     if (declared !== null && declared > route.maxBodyBytes) return refuse(tooLarge(route));
 
+    // A body that nobody has declared shows with its first piece, whenever that comes: so
+    // before the decision, which would be an old one afterwards.
+    let body = declaresBody(headers) ? null : readRequestBody(request, headers, parts.hiddenBody);
+    if (body instanceof Promise) body = await body;
     const deciding = decide(inbound, route);
     const decision = deciding instanceof Promise ? await deciding : deciding;
     if (decision.kind === "refused") {
@@ -58,8 +62,7 @@ export function createHandle(parts: ProxyParts): HandleProxied {
     }
     const { caller } = decision;
     const token = caller?.token ?? null;
-    const reading = readRequestBody(request, headers, parts.hiddenBody);
-    const body = reading instanceof Promise ? await reading : reading;
+    body ??= await readRequestBody(request, headers, parts.hiddenBody);
     if (body.kind === "unreachable") {
       const detail = `The runtime hands out no body of a ${inbound.method} request.`;
       return refuse({ code: "not_implemented", detail });
@@ -91,6 +94,11 @@ export function createHandle(parts: ProxyParts): HandleProxied {
       case "answered":
         note(outcome.answer.status);
         return finish.answer(inbound, route, caller, outcome.answer);
+      case "ended": {
+        const answer = words.refuse(inbound, outcome.problem);
+        note(answer.status);
+        return finish.own(inbound, route.cors, answer);
+      }
       case "failed": {
         const { problem, reason } = outcome;
         if (problem.code === "payload_too_large") return refuse(problem);

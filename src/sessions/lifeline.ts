@@ -10,6 +10,9 @@ import type { Clock, MonotonicClock } from "../base/clock.ts";
 import type { Revocable } from "./blacklist.ts";
 import type { RevocationView } from "./revocation_view.ts";
 
+/** What is still under way after this belongs to the session, whatever it is. */
+export const TIED_AFTER_MS = 1_000;
+
 /** Why a connection has to end. */
 export type LifelineCut =
   | "expired"
@@ -81,7 +84,8 @@ export function createLifelines(options: {
     const unwatch = view.watch(() => {
       if (view.isRevoked(token)) finish("revoked");
     });
-    schedule();
+    // At once: it may have been revoked since the token was looked at.
+    timer = setTimeout(() => void check(), 0);
     return release;
   };
 }

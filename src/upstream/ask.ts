@@ -5,7 +5,7 @@
  * @module
  */
 import { attempt } from "./attempt.ts";
-import type { AttemptOutcome, Client, Failure, Patience } from "./attempt.ts";
+import type { AttemptOutcome, Client, Failure, Patience, Tie } from "./attempt.ts";
 import type { EjectionOptions } from "./options.ts";
 import type { Lease, Pool, Selection } from "./pool.ts";
 import type { Sweep } from "./sweep.ts";
@@ -25,6 +25,8 @@ export type NoAnswer =
   | { readonly kind: "too_large" }
   /** Nobody hears the answer. */
   | { readonly kind: "client_gone" }
+  /** What the request was tied to has ended. */
+  | { readonly kind: "ended" }
   | Exclude<Selection, { kind: "lease" }>;
 
 /** An answer with the lease that its connection holds, or why there is none. */
@@ -33,7 +35,7 @@ export type Asked =
   | NoAnswer;
 
 /** Asks one upstream. */
-export type Ask = (wire: WireRequest, client: Client) => Promise<Asked>;
+export type Ask = (wire: WireRequest, client: Client, tie: Tie | null) => Promise<Asked>;
 
 /** What asking is made of. */
 export interface AskParts {
@@ -55,24 +57,37 @@ export function createAsk(parts: AskParts): Ask {
   const { pool, transports, patience, sweepFor, passesUnread } = parts;
   const badStatuses = parts.ejection?.statuses ?? null;
 
-  function attemptAt(lease: Lease, wire: WireRequest, client: Client): Promise<AttemptOutcome> {
+  function attemptAt(
+    lease: Lease,
+    wire: WireRequest,
+    client: Client,
+    tie: Tie | null,
+  ): Promise<AttemptOutcome> {
     const transport = transports[lease.index];
     if (transport === undefined) throw new RangeError("a lease of another pool");
     const sweep = sweepFor();
-    return attempt(transport, wire, { patience, sweep, lease, client, badStatuses, passesUnread });
+    return attempt(transport, wire, {
+      patience,
+      sweep,
+      lease,
+      client,
+      tie,
+      badStatuses,
+      passesUnread,
+    });
   }
 
-  return async function ask(wire, client) {
+  return async function ask(wire, client, tie) {
     const selection = pool.take();
     if (selection.kind !== "lease") return selection;
     const { lease } = selection;
-    const first = await attemptAt(lease, wire, client);
+    const first = await attemptAt(lease, wire, client, tie);
     if (first.kind === "answered") return { kind: "answered", answer: first.answer, lease };
     if (!mayRepeat(wire, first)) return noAnswer(first);
     // A connection that was cut is asked for again: it may have been an old one.
     const again = pool.take(pool.hasOthers || first.neverSent ? lease.index : undefined);
     if (again.kind !== "lease") return noAnswer(first);
-    const second = await attemptAt(again.lease, wire, client);
+    const second = await attemptAt(again.lease, wire, client, tie);
     return second.kind === "answered"
       ? { kind: "answered", answer: second.answer, lease: again.lease }
       : noAnswer(second);
@@ -93,6 +108,7 @@ function mayRepeat({ method, body }: WireRequest, failure: Failure): boolean {
 function noAnswer({ kind, reason }: Failure): NoAnswer {
   switch (kind) {
     case "client_gone":
+    case "ended":
     case "too_large":
       return { kind };
     default:

@@ -11,7 +11,7 @@ import type { Answer, BodyObserver, Exchange, Transport, WireRequest } from "./t
 import { TransportError } from "./transport.ts";
 
 /** Why a request was given up by us. */
-type GivenUp = "timeout" | "client_gone" | "client_idle";
+type GivenUp = "timeout" | "client_gone" | "client_idle" | "ended";
 
 /** What became of an attempt. */
 export type AttemptOutcome =
@@ -28,6 +28,8 @@ export interface Failure {
     | "unsupported"
     | "body_broken"
     | "client_gone"
+    /** What it was tied to has ended. */
+    | "ended"
     | "too_large";
   readonly reason: string;
   /** Whether nothing of the request can have reached the target. */
@@ -38,6 +40,8 @@ export interface Failure {
 export interface Patience {
   readonly timeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** A client that takes nothing of its answer for so long is given up. */
+  readonly clientIdleMs: number;
 }
 
 /** Whoever asked, and whether they still listen. */
@@ -46,12 +50,24 @@ export interface Client {
   readonly signal: AbortSignal;
 }
 
+/**
+ * What a request is tied to that has no answer for long: an upload, or a question that
+ * the upstream holds open, ends with it.
+ */
+export interface Tie {
+  readonly afterMs: number;
+  /** `end` is called at most once; what it returns unties. */
+  attach(end: () => void): () => void;
+}
+
 /** What an attempt is made with. */
 export interface AttemptParts {
   readonly patience: Patience;
   readonly sweep: Sweep;
   readonly lease: Lease;
   readonly client: Client;
+  /** `null`: it is tied to nothing. */
+  readonly tie: Tie | null;
   /** Answers that count as failures of the target. */
   readonly badStatuses: ReadonlySet<number> | null;
   /** Whether bodies go on unread, so that nobody sees their end. */
@@ -106,6 +122,8 @@ function failureOf(error: unknown, watch: Watch, upload: Upload | null): Failure
       return failed("client_gone", "the client has gone");
     case "client_idle":
       return failed("body_broken", "the client stopped sending");
+    case "ended":
+      return failed("ended", "the session behind it has ended");
   }
   if (upload?.failure === "too_large") return failed("too_large", "the body is too large");
   if (upload?.failure === "broken") return failed("body_broken", "the client broke off its body");
@@ -135,6 +153,9 @@ class Watch implements Swept, BodyObserver {
   readonly #upload: Upload | null;
   #exchange: Exchange | null = null;
   #deadlineMs = 0;
+  /** When it is tied; `Infinity`: not, or not any more. */
+  #tieAtMs = Infinity;
+  #untie: (() => void) | null = null;
   #hears: AbortSignal | null = null;
   #hasEnded = false;
   readonly #onClientGone = () => this.#giveUp("client_gone");
@@ -146,9 +167,12 @@ class Watch implements Swept, BodyObserver {
   }
 
   begin(exchange: Exchange): void {
+    const { patience, sweep, tie } = this.#parts;
+    const nowMs = performance.now();
     this.#exchange = exchange;
-    this.#deadlineMs = performance.now() + this.#parts.patience.timeoutMs;
-    this.#parts.sweep.add(this);
+    this.#deadlineMs = nowMs + patience.timeoutMs;
+    if (tie !== null) this.#tieAtMs = nowMs + tie.afterMs;
+    sweep.add(this);
   }
 
   #allow(forMs: number): void {
@@ -162,6 +186,10 @@ class Watch implements Swept, BodyObserver {
       return;
     }
     this.#listen();
+    if (nowMs >= this.#tieAtMs) {
+      this.#tieAtMs = Infinity;
+      this.#untie = this.#parts.tie?.attach(() => this.#giveUp("ended")) ?? null;
+    }
     this.#exchange?.hurry();
   }
 
@@ -184,9 +212,12 @@ class Watch implements Swept, BodyObserver {
     this.#exchange?.abort(GIVEN_UP);
   }
 
-  /** Nobody waits for the upstream just now. */
+  /** The head has come, or never will; whoever reads the body ties it anew. */
   pause(): void {
     this.#parts.sweep.remove(this);
+    this.#tieAtMs = Infinity;
+    this.#untie?.();
+    this.#untie = null;
     // Whoever reads the body cancels it when the client goes away.
     this.#hears?.removeEventListener("abort", this.#onClientGone);
     this.#hears = null;
@@ -200,6 +231,12 @@ class Watch implements Swept, BodyObserver {
 
   arrived(): void {
     this.#parts.sweep.remove(this);
+  }
+
+  full(): void {
+    if (this.#hasEnded) return;
+    this.#deadlineMs = performance.now() + this.#parts.patience.clientIdleMs;
+    this.#parts.sweep.add(this);
   }
 
   ended(): void {

@@ -55,7 +55,7 @@ export function createConnect(ask: Ask, accept: Transports["acceptWebSocket"]): 
       upgrades: true,
     };
     // The upstream first: its refusal is an ordinary answer, its subprotocol is the client's.
-    const asked = await ask(wire, request);
+    const asked = await ask(wire, request, null);
     if (asked.kind !== "answered") return asked;
     const { answer, lease } = asked;
     const { connection } = answer;

@@ -146,7 +146,10 @@ function observed(
         const { done, value } = await reader.read();
         observer.arrived();
         if (value !== undefined) controller.enqueue(value);
-        if (!done) return;
+        if (!done) {
+          observer.full();
+          return;
+        }
         observer.ended();
         controller.close();
       } catch (error) {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Ask, NoAnswer } from "./ask.ts";
-import type { Client } from "./attempt.ts";
+import type { Client, Tie } from "./attempt.ts";
 import { Upload } from "./bodies.ts";
 import type { Answer, HeaderPairs } from "./transport.ts";
 
@@ -25,6 +25,8 @@ export interface OutgoingRequest {
   /** Larger bodies are broken off. */
   readonly maxBodyBytes: number;
   readonly client: Client;
+  /** What ends it before it has an answer; `null`: nothing but time. */
+  readonly tie: Tie | null;
 }
 
 /** An answer, or why there is none. */
@@ -37,8 +39,8 @@ export type Forward = (request: OutgoingRequest) => Promise<ForwardOutcome>;
 
 /** Prepares forwarding. */
 export function createForward(ask: Ask): Forward {
-  return function forward({ method, target, headers, body, bodyBytes, maxBodyBytes, client }) {
-    const upload = body === null ? null : new Upload(body, bodyBytes, maxBodyBytes);
-    return ask({ method, target, headers, body: upload, upgrades: false }, client);
+  return function forward({ method, target, headers, body, client, tie, ...sizes }) {
+    const upload = body === null ? null : new Upload(body, sizes.bodyBytes, sizes.maxBodyBytes);
+    return ask({ method, target, headers, body: upload, upgrades: false }, client, tie);
   };
 }

@@ -51,7 +51,7 @@ function createCheck(
   };
 }
 
-const UNOBSERVED: BodyObserver = { waiting() {}, arrived() {}, ended() {} };
+const UNOBSERVED: BodyObserver = { waiting() {}, arrived() {}, full() {}, ended() {} };
 const STOPPED = new Error("the check is over");
 
 async function answersWell(

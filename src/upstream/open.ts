@@ -17,6 +17,12 @@ import type { TargetState } from "./pool.ts";
 import { Sweep, sweepPeriodMs } from "./sweep.ts";
 import type { Transports } from "./transport.ts";
 
+/**
+ * A client that takes nothing of its answer for so long is given up, as nginx does
+ * (`send_timeout`): it holds a connection of the upstream and what waits in it.
+ */
+const CLIENT_IDLE_MS = 60_000;
+
 /** An upstream that can be asked. */
 export interface Upstream {
   readonly forward: Forward;
@@ -45,7 +51,7 @@ export function openUpstream(
   const ask = createAsk({
     transports: opened,
     pool,
-    patience: { timeoutMs, idleTimeoutMs },
+    patience: { timeoutMs, idleTimeoutMs, clientIdleMs: options.clientIdleMs ?? CLIENT_IDLE_MS },
     ejection,
     sweepFor: isolatesRequests ? () => new Sweep(periodMs) : () => shared,
     passesUnread: isolatesRequests,

@@ -13,6 +13,8 @@ export interface UpstreamOptions {
   readonly timeoutMs: number;
   /** Between two pieces of an answer. */
   readonly idleTimeoutMs: number;
+  /** How long a client may take nothing of its answer; a minute if absent. */
+  readonly clientIdleMs?: number;
   /** Requests under way at the same time, over all targets. */
   readonly maxConcurrent: number;
   /** Whose name stands in `Host`. */

@@ -39,6 +39,8 @@ export interface BodyObserver {
   waiting(): void;
   /** It has come. */
   arrived(): void;
+  /** More has come than was asked for: it is the client that everybody waits for. */
+  full(): void;
   /** Whole, broken off, or not wanted any more; called once. */
   ended(): void;
 }

@@ -118,6 +118,7 @@ Deno.test("in the end no place is taken, whatever everybody did", async () => {
       bodyBytes: body?.bytes ?? null,
       maxBodyBytes: 1_000,
       client,
+      tie: null,
     });
     if (outcome.kind !== "answered" || !(outcome.answer.body instanceof ReadableStream)) return;
     const reader = outcome.answer.body.getReader();
@@ -151,6 +152,7 @@ Deno.test("in the end no place is taken, whatever everybody did", async () => {
         bodyBytes: null,
         maxBodyBytes: 1,
         client: new AbortController(),
+        tie: null,
       });
       return outcome.kind === "answered";
     }, "and it is asked again");

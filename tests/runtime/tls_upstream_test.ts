@@ -86,6 +86,7 @@ async function ask(
       bodyBytes: null,
       maxBodyBytes: 1 << 20,
       client: new AbortController(),
+      tie: null,
       ...request,
     });
     if (outcome.kind !== "answered") return outcome;

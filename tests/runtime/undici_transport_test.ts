@@ -45,6 +45,7 @@ function ask(upstream: Upstream, request: Partial<OutgoingRequest> = {}): Promis
     bodyBytes: null,
     maxBodyBytes: 1 << 30,
     client: new AbortController(),
+    tie: null,
     ...request,
   });
 }
@@ -421,6 +422,89 @@ Deno.test("a client that reads slowly slows the upstream down, and is not given 
   });
 });
 
+Deno.test("a client that takes nothing for too long is given up, and its place is free", () =>
+  withServer(async (connection) => {
+    await connection.readUntil("\r\n\r\n");
+    await connection.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+    const piece = `10000\r\n${"x".repeat(0x10000)}\r\n`;
+    while (true) await connection.write(piece);
+  }, async (server) => {
+    const upstream = open([server.url], { maxConcurrent: 1, clientIdleMs: 300 });
+    const outcome = await ask(upstream);
+    assert.equal(outcome.kind, "answered");
+    assert.ok(outcome.answer.body instanceof ReadableStream);
+    const reader = outcome.answer.body.getReader();
+    for (let taken = 0; taken < 8; taken++) {
+      // Slowly is another thing: it may take longer in all.
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      await reader.read();
+    }
+    assert.equal((await ask(upstream)).kind, "busy");
+    await until(() => upstream.targets()[0]?.underWay === 0, "its place is given back");
+    await assert.rejects(async () => {
+      while (!(await reader.read()).done);
+    }, "and it is told, should it come back");
+  }));
+
+Deno.test("what follows an answer that has no body is not kept", () => {
+  let hasEnded = false;
+  return withServer(async (connection) => {
+    await connection.readUntil("\r\n\r\n");
+    await connection.write("HTTP/1.1 205 Reset Content\r\nTransfer-Encoding: chunked\r\n\r\n");
+    try {
+      while (true) await connection.write(`10000\r\n${"x".repeat(0x10000)}\r\n`);
+    } finally {
+      hasEnded = true;
+    }
+  }, async (server) => {
+    const upstream = open([server.url], { maxConcurrent: 1 });
+    const outcome = await ask(upstream);
+    assert.equal(outcome.kind === "answered" ? outcome.answer.status : 0, 205);
+    await until(() => hasEnded, "the connection is closed");
+    assert.equal(upstream.targets()[0]?.underWay, 0);
+  });
+});
+
+Deno.test("a request without an answer ends with what it is tied to", async () => {
+  let ended = 0;
+  await withServer(async (connection) => {
+    await connection.readUntil("\r\n\r\n");
+    while (await connection.read().catch(() => null) !== null);
+    ended++;
+  }, async (server) => {
+    const upstream = open([server.url], { maxConcurrent: 1, timeoutMs: 60_000 });
+    const upload = () =>
+      new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          controller.enqueue(bytesOf("more"));
+        },
+      });
+    for (const body of [null, upload()]) {
+      let end = () => {};
+      let isTied = false;
+      const waiting = ask(upstream, {
+        method: body === null ? "GET" : "POST",
+        body,
+        tie: {
+          afterMs: 50,
+          attach(cut) {
+            end = cut;
+            isTied = true;
+            return () => isTied = false;
+          },
+        },
+      });
+      await until(() => isTied, "it is tied after a while");
+      end();
+      assert.deepEqual(await waiting, { kind: "ended" });
+      assert.equal(isTied, false, "and untied");
+    }
+    await until(() => ended === 2, "the upstream is told");
+    assert.equal(upstream.targets()[0]?.underWay, 0);
+  });
+});
+
 Deno.test("a Unix socket is a target like any other", async () => {
   const path = `${await Deno.makeTempDir({ prefix: "postern-unix-" })}/app.sock`;
   const server = startScripted(async (connection) => {
@@ -448,7 +532,7 @@ Deno.test("a proxy that the environment names has no say", async () => {
       timeoutMs: 2000, idleTimeoutMs: 2000, maxConcurrent: 1, host: "target", health: null,
       ejection: null, tls: null, connection: DEFAULT_CONNECTION }, createDenoTransports());
     const outcome = await upstream.forward({ method: "GET", target: "/", headers: [], body: null,
-      bodyBytes: null, maxBodyBytes: 1, client: new AbortController() });
+      bodyBytes: null, maxBodyBytes: 1, client: new AbortController(), tie: null });
     console.log(outcome.kind, new TextDecoder().decode(outcome.answer.body));
     Deno.exit(0);
   `;

@@ -85,13 +85,20 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Exchange {
     // The parser says so whenever it goes on after a pause. Passed on, that is a
     // reader who reads nothing, pauses nothing and lets nobody else run.
     if (chunk.length === 0) return;
+    if (this.#hasNoBody()) {
+      // A 205 has none, whatever comes: nobody would ever take it.
+      controller.abort(STOPPED);
+      return;
+    }
     if (this.#stream === null) {
       this.#pieces?.push(chunk);
       return;
     }
     this.#observer.arrived();
     this.#stream.enqueue(chunk);
-    if ((this.#stream.desiredSize ?? 0) <= 0) controller.pause();
+    if ((this.#stream.desiredSize ?? 0) > 0) return;
+    controller.pause();
+    this.#observer.full();
   }
 
   onResponseEnd(): void {
@@ -219,7 +226,10 @@ export class UndiciExchange implements Dispatcher.DispatchHandler, Exchange {
         if (this.#failure !== null) {
           this.#observer.ended();
           controller.error(this.#failure);
-        } else if (pieces.length >= WAITING_PIECES) this.#controller?.pause();
+        } else if (pieces.length >= WAITING_PIECES) {
+          this.#controller?.pause();
+          this.#observer.full();
+        }
       },
       pull: () => {
         this.#observer.waiting();
