@@ -160,26 +160,22 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     return ownCors === null ? own : ownCors.apply(own, headers);
   }
 
-  async function answer(inbound: Inbound, request: Request, connection: ConnectionInfo) {
-    const place = match(inbound);
-    switch (place.kind) {
-      case "route":
-        return await handle(inbound, place.route, request);
-      case "own":
-        return finish.own(inbound, null, await answerOwn(inbound, request, connection));
-      case "preflight":
-        return finish.own(inbound, null, place.cors.preflight(inbound.headers));
-      case "refused":
-        return finish.own(inbound, null, words.refuse(inbound, place.problem));
-    }
-  }
-
   async function answered(inbound: Inbound, request: Request, connection: ConnectionInfo) {
-    if (isStray(inbound.headers, inbound.target.path)) {
-      return finish.own(inbound, null, words.refuse(inbound, { code: "untrusted_proxy" }));
-    }
     try {
-      return await answer(inbound, request, connection);
+      if (isStray(inbound.headers, inbound.target.path)) {
+        return finish.own(inbound, null, words.refuse(inbound, { code: "untrusted_proxy" }));
+      }
+      const place = match(inbound);
+      switch (place.kind) {
+        case "route":
+          return await handle(inbound, place.route, request);
+        case "own":
+          return finish.own(inbound, null, await answerOwn(inbound, request, connection));
+        case "preflight":
+          return finish.own(inbound, null, place.cors.preflight(inbound.headers));
+        case "refused":
+          return finish.own(inbound, null, words.refuse(inbound, place.problem));
+      }
     } catch (error) {
       return finish.own(inbound, null, failure(error, inbound.around));
     }

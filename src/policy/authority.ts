@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { remembered } from "../base/remembered.ts";
 import type { RequestProblem } from "./problem.ts";
 
 /** RFC 1035 §2.3.4, with room for brackets and a port. */
@@ -19,6 +20,16 @@ export function readAuthority(
   text: string,
   scheme: "http" | "https",
 ): string | RequestProblem {
+  return READ[scheme](text);
+}
+
+/** All requests of a browser name the same few hosts. */
+const READ = {
+  http: remembered(200, (text) => readNew(text, "http")),
+  https: remembered(200, (text) => readNew(text, "https")),
+};
+
+function readNew(text: string, scheme: "http" | "https"): string | RequestProblem {
   if (text === "") return problem("The request names no host.");
   if (text.length > MAX_LENGTH) return problem("The host name is too long.");
   const bracket = text.startsWith("[") ? text.indexOf("]") : -1;

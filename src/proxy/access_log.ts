@@ -35,7 +35,7 @@ export function createNoteAnswer(
 ): NoteAnswer {
   return function noteAnswer({ method, target, around }, status, facts) {
     const { route, token, beganAtMs } = facts;
-    const totalMs = performance.now() - beganAtMs;
+    const totalMs = facts.answeredAtMs - beganAtMs;
     const upstream = route.upstream.name;
     metrics.answered({
       route: route.pattern,

@@ -11,6 +11,7 @@ import type { WithOwnHeaders } from "../http/own_headers.ts";
 import { TIED_AFTER_MS } from "../sessions/lifeline.ts";
 import type { AttachLifeline } from "../sessions/lifeline.ts";
 import type { Answer } from "../upstream/transport.ts";
+import { remembered } from "../base/remembered.ts";
 import { isCdnVariant, privateCacheControl, withVary } from "./cache_safety.ts";
 import type { PreparedRoute } from "./route.ts";
 import { isEventStream, tethered } from "./tethered.ts";
@@ -37,8 +38,11 @@ const NULL_BODY_STATUS: ReadonlySet<number> = new Set([204, 205, 304]);
 
 const HOP_BY_HOP_NAMES: ReadonlySet<string> = new Set(HOP_BY_HOP);
 
-/** What decides who is asking. */
-const VARY = ["Cookie", "Authorization"];
+/** Backends say the same few things again and again. */
+const madePrivate = remembered(200, privateCacheControl);
+
+/** With what decides who is asking. */
+const varied = remembered(200, (value) => withVary(value, ["Cookie", "Authorization"]));
 
 /** Prepares {@link Finish}. */
 export function createFinish(parts: {
@@ -129,10 +133,10 @@ export function createFinish(parts: {
         for (const cookie of caller.setCookies) headers.append("set-cookie", cookie);
         cacheControl = "no-store";
       } else if (makesPrivate || (caller !== null && cacheControl === null)) {
-        cacheControl = privateCacheControl(cacheControl);
+        cacheControl = madePrivate(cacheControl ?? "");
       }
       if (cacheControl !== null) headers.set("cache-control", cacheControl);
-      if (makesPrivate) vary = withVary(vary, VARY);
+      if (makesPrivate) vary = varied(vary ?? "");
       if (vary !== null) headers.set("vary", vary);
       return cors === null ? response : cors.apply(response, inbound.headers);
     },

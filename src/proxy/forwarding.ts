@@ -51,8 +51,7 @@ function node(address: string): string {
   return address.includes(":") ? `"[${address}]"` : address;
 }
 
-function quote(value: string): string {
-  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(value)
-    ? value
-    : `"${value.replace(/["\\]/g, "\\$&")}"`;
+/** What an authority may hold beside the characters of a token is the colon of a port or of IPv6. */
+function quote(authority: string): string {
+  return authority.includes(":") ? `"${authority}"` : authority;
 }

@@ -27,16 +27,19 @@ export interface Reading<L extends string> {
   readonly value: number;
 }
 
+/** Takes values of one label set: what a counter adds, or an observation. */
+export type Take = (value: number) => void;
+
+/**
+ * Looks a label set up. Who has the same one again and again keeps what it gets; what is
+ * beyond {@link MAX_LABEL_SETS} falls together into one.
+ */
+export type Instrument<L extends string> = (labels: Labels<L>) => Take;
+
 /** Makes instruments. A name may be used once. */
 export interface Meter {
-  /** Counts; the returned function adds one, or `by`. */
-  counter<L extends string>(
-    options: InstrumentOptions<L>,
-  ): (labels: Labels<L>, by?: number) => void;
-  /** Measures; the returned function takes one observation. */
-  histogram<L extends string>(
-    options: HistogramOptions<L>,
-  ): (labels: Labels<L>, value: number) => void;
+  counter<L extends string>(options: InstrumentOptions<L>): Instrument<L>;
+  histogram<L extends string>(options: HistogramOptions<L>): Instrument<L>;
   /** A value that is read at each rendering; a `read` that throws leaves the gauge empty. */
   gauge<L extends string>(
     options: InstrumentOptions<L>,
@@ -54,25 +57,29 @@ export const MAX_LABEL_SETS = 2000;
 
 /**
  * Bounds what an instrument keeps: label sets beyond {@link MAX_LABEL_SETS} fall together into one,
- * so that nothing from outside can make it grow.
+ * so that nothing from outside can make it grow. `create` is called once for each set that is kept.
  */
-export function boundedLabels<L extends string>(
+export function boundedLabels<L extends string, T>(
   names: readonly L[],
-): (labels: Labels<L>) => { readonly key: string; readonly labels: Labels<L> } {
-  const seen = new Map<string, { readonly key: string; readonly labels: Labels<L> }>();
-  const other = Object.fromEntries(names.map((name) => [name, "other"])) as Record<L, string>;
-  if (names.length === 0) {
-    const only = { key: "", labels: other };
-    return () => only;
+  create: (labels: Labels<L>) => T,
+): (labels: Labels<L>) => T {
+  const kept = new Map<string, T>();
+  let rest: { readonly of: T } | null = null;
+  function other(): T {
+    const labels = Object.fromEntries(names.map((name) => [name, "other"])) as Record<L, string>;
+    rest ??= { of: create(labels) };
+    return rest.of;
   }
   return function bound(labels) {
     let key = "";
     for (const name of names) key += `${labels[name]}\u0000`;
-    const known = seen.get(key);
+    const known = kept.get(key);
     if (known !== undefined) return known;
-    if (seen.size >= MAX_LABEL_SETS) return { key: "other", labels: other };
-    const kept = { key, labels };
-    seen.set(key, kept);
-    return kept;
+    if (kept.size >= MAX_LABEL_SETS) return other();
+    const created = create(
+      Object.fromEntries(names.map((name) => [name, labels[name]])) as Labels<L>,
+    );
+    kept.set(key, created);
+    return created;
   };
 }

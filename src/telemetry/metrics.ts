@@ -6,6 +6,7 @@
  */
 import type { AuditEvent } from "./events.ts";
 import { createGauges, type GaugeSources } from "./gauges.ts";
+import { boundedLabels } from "./meter.ts";
 import type { Meter } from "./meter.ts";
 
 /** A proxied request that was answered. Times are in milliseconds. */
@@ -104,9 +105,9 @@ export function createGatewayMetrics(
   return {
     ...requests,
     ...people,
-    store: (command, result, durationMs) => store({ command, result }, durationMs / 1000),
-    revocationPropagated: (delayMs) => propagation({}, Math.max(0, delayMs) / 1000),
-    keySet: (issuer, result) => keySets({ issuer, result }),
+    store: (command, result, durationMs) => store({ command, result })(durationMs / 1000),
+    revocationPropagated: (delayMs) => propagation({})(Math.max(0, delayMs) / 1000),
+    keySet: (issuer, result) => keySets({ issuer, result })(1),
     reloaded: reloads,
     watch: (more) => void Object.assign(sources, more),
     render: () => meter.render(),
@@ -130,13 +131,22 @@ function requestInstruments(meter: Meter): Pick<GatewayMetrics, "answered" | "lo
     help: "What the gateway itself added to a proxied request.",
     labels: [],
     buckets: OVERHEAD_SECONDS,
-  });
+  })({});
   const upstreamDuration = meter.histogram({
     name: "postern_upstream_request_duration_seconds",
     help: "From sending a request to an upstream until its answer began.",
     labels: ["upstream", "outcome"],
     buckets: HTTP_SECONDS,
   });
+  // One look-up for each request, not one for each instrument.
+  const takesOf = boundedLabels(
+    ["route", "upstream", "method", "status", "outcome"],
+    ({ route, upstream, method, status, outcome }) => ({
+      total: total({ upstream, status }),
+      duration: duration({ route, upstream, method, status_class: `${status.charAt(0)}xx` }),
+      upstreamDuration: upstreamDuration({ upstream, outcome }),
+    }),
+  );
   const open = new Map<LongLivedKind, number>();
   const ended = meter.counter({
     name: "postern_long_lived_ended_total",
@@ -151,15 +161,12 @@ function requestInstruments(meter: Meter): Pick<GatewayMetrics, "answered" | "lo
 
   return {
     answered({ route, upstream, method, status, totalMs, upstreamMs, outcome }) {
-      total({ upstream, status: String(status) });
-      duration({
-        route,
-        upstream,
-        method: METHODS.has(method) ? method : "other",
-        status_class: `${Math.floor(status / 100)}xx`,
-      }, totalMs / 1000);
-      overhead({}, Math.max(0, totalMs - upstreamMs) / 1000);
-      upstreamDuration({ upstream, outcome }, upstreamMs / 1000);
+      const kind = METHODS.has(method) ? method : "other";
+      const take = takesOf({ route, upstream, method: kind, status: String(status), outcome });
+      take.total(1);
+      take.duration(totalMs / 1000);
+      take.upstreamDuration(upstreamMs / 1000);
+      overhead(Math.max(0, totalMs - upstreamMs) / 1000);
     },
     longLived(kind) {
       open.set(kind, (open.get(kind) ?? 0) + 1);
@@ -168,7 +175,7 @@ function requestInstruments(meter: Meter): Pick<GatewayMetrics, "answered" | "lo
         if (!isOpen) return;
         isOpen = false;
         open.set(kind, (open.get(kind) ?? 1) - 1);
-        ended({ kind, reason });
+        ended({ kind, reason })(1);
       };
     },
   };
@@ -191,7 +198,7 @@ function peopleInstruments(meter: Meter): Pick<GatewayMetrics, "event" | "signIn
     labels: ["result"],
   });
   // A counter that is first seen at 1 has never risen, as `increase()` sees it.
-  for (const result of REFRESH_RESULTS) refreshes({ result }, 0);
+  for (const result of REFRESH_RESULTS) refreshes({ result })(0);
   const signIns = meter.counter({
     name: "postern_sign_ins_total",
     help: "Attempts to sign in, by source and outcome.",
@@ -207,14 +214,14 @@ function peopleInstruments(meter: Meter): Pick<GatewayMetrics, "event" | "signIn
   return {
     event(event) {
       if (event.event === "request") return;
-      events({ event: event.event });
-      if (event.event === "denied") denials({ code: event.code });
+      events({ event: event.event })(1);
+      if (event.event === "denied") denials({ code: event.code })(1);
       const result = refreshResult(event);
-      if (result !== null) refreshes({ result });
+      if (result !== null) refreshes({ result })(1);
     },
     signIn(source, result, durationMs) {
-      signIns({ source, result });
-      signInDuration({ source }, durationMs / 1000);
+      signIns({ source, result })(1);
+      signInDuration({ source })(durationMs / 1000);
     },
   };
 }
@@ -240,7 +247,7 @@ function reloadInstruments(meter: Meter): (ok: boolean) => void {
     help: "Attempts to put a changed configuration in force.",
     labels: ["result"],
   });
-  for (const result of ["success", "failure"]) reloads({ result }, 0);
+  for (const result of ["success", "failure"]) reloads({ result })(0);
   let last: boolean | null = null;
   meter.gauge({
     name: "postern_config_last_reload_successful",
@@ -249,6 +256,6 @@ function reloadInstruments(meter: Meter): (ok: boolean) => void {
   }, () => [{ labels: {}, value: last === false ? 0 : 1 }]);
   return (ok) => {
     last = ok;
-    reloads({ result: ok ? "success" : "failure" });
+    reloads({ result: ok ? "success" : "failure" })(1);
   };
 }

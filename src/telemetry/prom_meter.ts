@@ -4,10 +4,11 @@
  *
  * @module
  */
-import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { AggregatorRegistry, Counter, Gauge, Registry } from "prom-client";
 import type { MetricObject, MetricObjectWithValues, MetricValue } from "prom-client";
-import { boundedLabels, type Meter } from "./meter.ts";
+import { boundedLabels, type InstrumentOptions, type Labels, type Meter } from "./meter.ts";
 import { readings } from "./small_meter.ts";
+import { talliedHistogram } from "./tallied_histogram.ts";
 
 /** Everything that a meter has measured, as plain values that may cross to another thread. */
 export type MetricValues = MetricObjectWithValues<MetricValue<string>>[];
@@ -45,21 +46,27 @@ export function createPromMeter(): PromMeter {
   const registers = [registry];
 
   return {
-    counter(options) {
-      const counter = new Counter({ ...named(options), registers });
-      const bound = boundedLabels(options.labels);
-      return (labels, by = 1) => counter.inc(bound(labels).labels, by);
+    counter<L extends string>(options: InstrumentOptions<L>) {
+      // Handed over when somebody looks: each call hashes all labels.
+      const sums: { readonly labels: Labels<L>; by: number }[] = [];
+      new Counter({
+        ...named(options),
+        registers,
+        collect() {
+          for (const sum of sums) {
+            this.inc({ ...sum.labels }, sum.by);
+            sum.by = 0;
+          }
+        },
+      });
+      return boundedLabels(options.labels, (labels) => {
+        const sum = { labels, by: 0 };
+        sums.push(sum);
+        return (by) => void (sum.by += by);
+      });
     },
 
-    histogram(options) {
-      const histogram = new Histogram({
-        ...named(options),
-        buckets: [...options.buckets],
-        registers,
-      });
-      const bound = boundedLabels(options.labels);
-      return (labels, value) => histogram.observe(bound(labels).labels, value);
-    },
+    histogram: (options) => boundedLabels(options.labels, talliedHistogram(registry, options)),
 
     gauge(options, read) {
       new Gauge({
@@ -70,10 +77,8 @@ export function createPromMeter(): PromMeter {
           this.reset();
           // Without labels, it would start again at a made-up 0.
           if (options.labels.length === 0) this.remove();
-          const bound = boundedLabels(options.labels);
-          for (const { labels, value } of readings(read)) {
-            this.set({ ...bound(labels).labels }, value);
-          }
+          const bound = boundedLabels(options.labels, (labels) => labels);
+          for (const { labels, value } of readings(read)) this.set({ ...bound(labels) }, value);
         },
       });
     },

@@ -18,41 +18,36 @@ export function createSmallMeter(): Meter {
 
   return {
     counter(options) {
-      const bound = boundedLabels(options.labels);
-      const values = new Map<string, { labels: string; value: number }>();
+      const values: { readonly labels: string; value: number }[] = [];
       instruments.push(() => [
         ...head(options, "counter"),
-        ...Array.from(values.values(), ({ labels, value }) => `${options.name}${labels} ${value}`),
+        ...values.map(({ labels, value }) => `${options.name}${labels} ${value}`),
       ]);
-      return (labels, by = 1) => {
-        const { key, labels: kept } = bound(labels);
-        const known = values.get(key);
-        if (known !== undefined) known.value += by;
-        else values.set(key, { labels: labelText(options, kept), value: by });
-      };
+      return boundedLabels(options.labels, (labels) => {
+        const kept = { labels: labelText(options, labels), value: 0 };
+        values.push(kept);
+        return (by) => void (kept.value += by);
+      });
     },
 
     histogram(options) {
       const { name } = options;
-      const bound = boundedLabels(options.labels);
-      const values = new Map<string, { labels: string; count: number; sum: number }>();
+      const values: { readonly labels: string; count: number; sum: number }[] = [];
       instruments.push(() => [
         ...head(options, "summary"),
-        ...Array.from(values.values()).flatMap(({ labels, count, sum }) => [
+        ...values.flatMap(({ labels, count, sum }) => [
           `${name}_sum${labels} ${sum}`,
           `${name}_count${labels} ${count}`,
         ]),
       ]);
-      return (labels, value) => {
-        const { key, labels: kept } = bound(labels);
-        let known = values.get(key);
-        if (known === undefined) {
-          known = { labels: labelText(options, kept), count: 0, sum: 0 };
-          values.set(key, known);
-        }
-        known.count += 1;
-        known.sum += value;
-      };
+      return boundedLabels(options.labels, (labels) => {
+        const kept = { labels: labelText(options, labels), count: 0, sum: 0 };
+        values.push(kept);
+        return (value) => {
+          kept.count += 1;
+          kept.sum += value;
+        };
+      });
     },
 
     gauge(options, read) {

@@ -100,7 +100,7 @@ for (const [name, createMeter] of METERS) {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: "binary" }), async (value) => {
         const meter = createMeter();
-        meter.counter({ name: "a_total", help: "A.", labels: ["l"] })({ l: value });
+        meter.counter({ name: "a_total", help: "A.", labels: ["l"] })({ l: value })(1);
         const lines = (await meter.render()).split("\n").filter((line) =>
           line.startsWith("a_total")
         );
@@ -117,7 +117,7 @@ for (const [name, createMeter] of METERS) {
   Deno.test(`${name}: labels that keep coming fall together in the end`, async () => {
     const meter = createMeter();
     const count = meter.counter({ name: "a_total", help: "A.", labels: ["l"] });
-    for (let index = 0; index < MAX_LABEL_SETS + 500; index += 1) count({ l: `v${index}` });
+    for (let index = 0; index < MAX_LABEL_SETS + 500; index += 1) count({ l: `v${index}` })(1);
     const lines = (await meter.render()).split("\n").filter((line) => line.startsWith("a_total{"));
     assert.equal(lines.length, MAX_LABEL_SETS + 1);
     assert.ok(lines.includes('a_total{l="other"} 500'));
