@@ -48,17 +48,12 @@ export function devBanner(config: GatewayConfig): string {
   return [...lines, ""].join("\n");
 }
 
-export function writeAll(text: string): void {
-  let rest = new TextEncoder().encode(text);
-  while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
-}
-
-export function print(line: string): void {
-  // deno-lint-ignore no-console
-  console.log(line);
-}
-
+/** A line for whoever runs the gateway; lost where nobody takes it. */
 export function complain(line: string): void {
-  // deno-lint-ignore no-console
-  console.error(line);
+  try {
+    // deno-lint-ignore no-console
+    console.error(line);
+  } catch {
+    // A full disk, or a reader that is gone: no reason to end.
+  }
 }

@@ -8,11 +8,12 @@ import type { Mode } from "../../base/environment.ts";
 import { createAdminParts } from "../../gateway/admin.ts";
 import { createPromMeter, renderTogether } from "../../telemetry/prom_meter.ts";
 import { addressOf, adminGuard, listenAdmin } from "./admin_listener.ts";
-import { complain, devBanner, print, startLine, writeAll } from "./console.ts";
+import { complain, devBanner, startLine } from "./console.ts";
 import { assertDemoIsLocal } from "./exposure.ts";
 import { useProxy } from "./proxy_variables.ts";
 import { createInstance, RUNTIME } from "./instance.ts";
 import { checkText, readSources } from "./load.ts";
+import { createLogOutput } from "./log_output.ts";
 import { portFrom } from "./open.ts";
 import { listenForSignals } from "./signals.ts";
 import { createThreads } from "./threads.ts";
@@ -30,9 +31,10 @@ export async function serve(mode: Mode): Promise<number> {
   const guard = await adminGuard(config.admin.listen, env);
   const instances = config.workers === "auto" ? availableParallelism() : config.workers;
 
+  const output = createLogOutput(Deno.stdout, complain);
   const ended = Promise.withResolvers<number>();
   const threads = createThreads(instances - 1, {
-    write: writeAll,
+    write: output.write,
     lost(reason) {
       complain(`a thread was lost: ${reason}`);
       ended.resolve(LOST);
@@ -54,7 +56,7 @@ export async function serve(mode: Mode): Promise<number> {
       ...meter,
       render: async () => renderTogether([await meter.values(), ...await threads.metrics()]),
     },
-    write: writeAll,
+    write: output.write,
     ...(instances === 1 ? {} : { peers: threads.peers }),
     onRead: (seen) => files.set(seen),
   });
@@ -97,12 +99,13 @@ export async function serve(mode: Mode): Promise<number> {
     portFrom(env),
     addressOf(config.admin.listen),
   );
-  instance.listen(() => print(listening));
+  instance.listen(() => output.write(`${listening}\n`));
   files.set(first.files);
   const code = await ended.promise;
   files.close();
   await Promise.all([instance.stop(), threads.stop()]);
   await admin?.close();
   signals.close();
+  await output.close();
   return code;
 }
