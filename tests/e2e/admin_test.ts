@@ -205,3 +205,24 @@ Deno.test("a Unix socket is the owner's alone, and replaces one that was left be
   }, { POSTERN_ADMIN: `unix:${path}` });
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test("a Unix socket that another process has taken over stays there", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "postern-admin-" });
+  const path = `${folder}/admin.sock`;
+  const answers = async () => {
+    const { stdout } = await new Deno.Command("curl", {
+      args: ["-sS", "--unix-socket", path, "http://localhost/livez"],
+      stderr: "null",
+    }).output();
+    return new TextDecoder().decode(stdout) === '{"status":"ok"}';
+  };
+  const takenOver = Promise.withResolvers<void>();
+  const older = withGateway(() => takenOver.promise, { POSTERN_ADMIN: `unix:${path}` });
+  await until(answers, "the first one answers", 60_000);
+  await withGateway(async () => {
+    takenOver.resolve();
+    await older;
+    assert.ok(await answers(), "the second one answers, now that the first is gone");
+  }, { POSTERN_ADMIN: `unix:${path}` });
+  await Deno.remove(folder, { recursive: true });
+});

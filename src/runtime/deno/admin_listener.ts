@@ -69,13 +69,15 @@ export function listenAdmin(listen: AdminListen, parts: AdminParts): AdminListen
       (request) => admin.fetch(request, { remoteAddress: "unix", waitUntil }),
     );
     Deno.chmodSync(first, 0o600);
+    const { ino } = Deno.lstatSync(first);
     Deno.renameSync(first, path);
     Deno.removeSync(folder);
     return {
       address,
       async close() {
+        // Another process may have taken the place by now, as in a restart without a gap.
+        removeStale(path, ino);
         await server.shutdown();
-        removeStale(path);
       },
     };
   } catch (error) {
@@ -86,10 +88,11 @@ export function listenAdmin(listen: AdminListen, parts: AdminParts): AdminListen
   }
 }
 
-/** A socket whose process is gone is in the way of the next one. */
-function removeStale(path: string): void {
+/** A socket whose process is gone is in the way of the next one. With `inode` only that one goes. */
+function removeStale(path: string, inode?: number | null): void {
   try {
-    if (Deno.lstatSync(path).isSocket) Deno.removeSync(path);
+    const { isSocket, ino } = Deno.lstatSync(path);
+    if (isSocket && (inode === undefined || ino === inode)) Deno.removeSync(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }

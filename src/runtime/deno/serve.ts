@@ -65,7 +65,8 @@ export async function serve(mode: Mode): Promise<number> {
   /** First here, where a mistake is told; then in the others, which read the same. */
   async function reload() {
     const outcome = await reloader.reload();
-    if (outcome.kind === "reloaded") threads.tell({ kind: "reload" });
+    // Unchanged here, too: another thread may have read the file in the middle of a change.
+    if (outcome.kind !== "refused") threads.tell({ kind: "reload" });
     return outcome;
   }
 
