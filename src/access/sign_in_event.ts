@@ -8,9 +8,9 @@ import type { SignedIn } from "../sessions/sessions.ts";
 
 /** Notes that somebody has signed in, and which older sessions of theirs gave way to that. */
 export function noteSignIn(
-  { emit }: Pick<Surroundings, "emit">,
+  around: Pick<Surroundings, "emit">,
   { session: { subject, sid }, ended }: Pick<SignedIn, "session" | "ended">,
 ): void {
-  emit({ event: "sign_in", subject, sid });
-  for (const each of ended) emit({ event: "session_revoked", subject, sid: each });
+  around.emit({ event: "sign_in", subject, sid });
+  for (const each of ended) around.emit({ event: "session_revoked", subject, sid: each });
 }

@@ -33,10 +33,23 @@ export function surroundingsOf(
   waitUntil: WaitUntil,
   sink: EventSink,
 ): Surroundings {
-  return {
-    client,
-    trace,
-    waitUntil,
-    emit: (event) => sink(event, { requestId: trace.requestId, clientAddress: client.address }),
-  };
+  return new Known(client, trace, waitUntil, sink);
+}
+
+class Known implements Surroundings {
+  readonly #sink: EventSink;
+
+  constructor(
+    readonly client: ClientInfo,
+    readonly trace: RequestTrace,
+    readonly waitUntil: WaitUntil,
+    sink: EventSink,
+  ) {
+    this.#sink = sink;
+  }
+
+  emit(event: AuditEvent): void {
+    const { trace, client } = this;
+    this.#sink(event, { requestId: trace.requestId, clientAddress: client.address });
+  }
 }

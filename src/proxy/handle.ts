@@ -41,15 +41,19 @@ export type HandleProxied = (
 export function createHandle(parts: ProxyParts): HandleProxied {
   const { decide, words, finish } = parts;
 
+  function refuse(inbound: Inbound, { cors }: PreparedRoute, problem: Problem): Response {
+    return finish.own(inbound, cors, words.refuse(inbound, problem));
+  }
+
   return async function handle(inbound, route, request) {
     const beganAtMs = performance.now();
     const { target, headers, around } = inbound;
-    const refuse = (problem: Problem) =>
-      finish.own(inbound, route.cors, words.refuse(inbound, problem));
     const path = route.rewrite === null ? target.path : route.rewrite(target.path);
-    if (path === null) return refuse({ code: "ambiguous_path" });
+    if (path === null) return refuse(inbound, route, { code: "ambiguous_path" });
     const declared = declaredBytes(headers);
-    if (declared !== null && declared > route.maxBodyBytes) return refuse(tooLarge(route));
+    if (declared !== null && declared > route.maxBodyBytes) {
+      return refuse(inbound, route, tooLarge(route));
+    }
 
     // A body that nobody has declared shows with its first piece, whenever that comes: so
     // before the decision, which would be an old one afterwards.
@@ -65,7 +69,7 @@ export function createHandle(parts: ProxyParts): HandleProxied {
     body ??= await readRequestBody(request, headers, parts.hiddenBody);
     if (body.kind === "unreachable") {
       const detail = `The runtime hands out no body of a ${inbound.method} request.`;
-      return refuse({ code: "not_implemented", detail });
+      return refuse(inbound, route, { code: "not_implemented", detail });
     }
     const making = parts.outgoingHeaders(inbound, route, token);
     const made = making instanceof Promise ? await making : making;
@@ -78,35 +82,27 @@ export function createHandle(parts: ProxyParts): HandleProxied {
       attach: token === null ? null : (cut) => parts.attachLifeline(token, around.waitUntil, cut),
     });
     const answeredAtMs = performance.now();
-    const note = (status: number) =>
-      parts.noteAnswer(inbound, status, {
-        route,
-        token,
-        beganAtMs,
-        sentAtMs,
-        answeredAtMs,
-        outcome,
-      });
+    const facts = { route, token, beganAtMs, sentAtMs, answeredAtMs, outcome };
     switch (outcome.kind) {
       case "open":
-        note(101);
+        parts.noteAnswer(inbound, 101, facts);
         return outcome.response;
       case "answered":
-        note(outcome.answer.status);
+        parts.noteAnswer(inbound, outcome.answer.status, facts);
         return finish.answer(inbound, route, caller, outcome.answer);
       case "ended": {
         const answer = words.refuse(inbound, outcome.problem);
-        note(answer.status);
+        parts.noteAnswer(inbound, answer.status, facts);
         return finish.own(inbound, route.cors, answer);
       }
       case "failed": {
         const { problem, reason } = outcome;
-        if (problem.code === "payload_too_large") return refuse(problem);
+        if (problem.code === "payload_too_large") return refuse(inbound, route, problem);
         if (reason !== null) {
           around.emit({ event: "upstream_failed", upstream: route.upstream.name, reason });
         }
         const answer = problemResponse(problem, around.trace.requestId);
-        note(answer.status);
+        parts.noteAnswer(inbound, answer.status, facts);
         // A pair that was rotated on the way is not lost with the upstream's answer.
         for (const cookie of caller?.setCookies ?? []) answer.headers.append("set-cookie", cookie);
         return finish.own(inbound, route.cors, answer);

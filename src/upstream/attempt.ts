@@ -144,7 +144,7 @@ function failureOf(error: unknown, watch: Watch, upload: Upload | null): Failure
 const GIVEN_UP = new Error("given up");
 
 /** Watches one attempt from its first byte to the last of its answer. */
-class Watch implements Swept, BodyObserver {
+class Watch implements Swept, BodyObserver, EventListenerObject {
   sweepNext: Swept | null = null;
   sweepPrevious: Swept | null = null;
   isSwept = false;
@@ -158,8 +158,6 @@ class Watch implements Swept, BodyObserver {
   #untie: (() => void) | null = null;
   #hears: AbortSignal | null = null;
   #hasEnded = false;
-  readonly #onClientGone = () => this.#giveUp("client_gone");
-
   constructor(parts: AttemptParts, upload: Upload | null) {
     this.#parts = parts;
     this.#upload = upload;
@@ -202,8 +200,13 @@ class Watch implements Swept, BodyObserver {
     if (this.#hears !== null) return;
     const { signal } = this.#parts.client;
     this.#hears = signal;
-    if (signal.aborted) this.#onClientGone();
-    else signal.addEventListener("abort", this.#onClientGone, { once: true });
+    if (signal.aborted) this.handleEvent();
+    else signal.addEventListener("abort", this, { once: true });
+  }
+
+  /** The client's signal: nobody listens any more. */
+  handleEvent(): void {
+    this.#giveUp("client_gone");
   }
 
   #giveUp(why: GivenUp): void {
@@ -219,7 +222,7 @@ class Watch implements Swept, BodyObserver {
     this.#untie?.();
     this.#untie = null;
     // Whoever reads the body cancels it when the client goes away.
-    this.#hears?.removeEventListener("abort", this.#onClientGone);
+    this.#hears?.removeEventListener("abort", this);
     this.#hears = null;
   }
 
