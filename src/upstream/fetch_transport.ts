@@ -6,6 +6,7 @@
  */
 import { networkReason } from "../outbound/network_reason.ts";
 import type { Upload } from "./bodies.ts";
+import { ShortBody, shortLength } from "./short_body.ts";
 import { TransportError } from "./transport.ts";
 import type {
   Answer,
@@ -22,8 +23,11 @@ export interface FetchTransportOptions {
   readonly fetch: typeof fetch;
   /** Scheme, host and port, no trailing slash. */
   readonly origin: string;
-  /** Whether bodies go on as they are, because one that is read is decoded (Workers). */
-  readonly passesUnread: boolean;
+  /**
+   * Whether bodies go on as they are, because one that is read is decoded, and a `fetch` ends with
+   * the request that it was made for (Workers).
+   */
+  readonly isolatesRequests: boolean;
   /** Gives a stream of ours the length that it has (`FixedLengthStream`); absent: it is chunked. */
   readonly fixedLength?: (
     stream: ReadableStream<Uint8Array>,
@@ -47,18 +51,36 @@ const OF_HANDSHAKE: ReadonlySet<string> = new Set(["sec-websocket-key", "sec-web
 
 class FetchExchange implements Exchange {
   readonly headed: Promise<void>;
-  readonly #abort = new AbortController();
+  readonly abort: (reason: Error) => void;
   readonly #observer: BodyObserver;
-  readonly #passesUnread: boolean;
+  readonly #isolatesRequests: boolean;
   #answer: Answer | null = null;
+  /** A body that is waited for. */
+  #short: ShortBody | null = null;
+  #resolve = () => {};
 
   constructor(options: FetchTransportOptions, request: WireRequest, observer: BodyObserver) {
     this.#observer = observer;
-    this.#passesUnread = options.passesUnread;
-    this.headed = this.#send(options, request);
+    this.#isolatesRequests = options.isolatesRequests;
+    if (options.isolatesRequests) {
+      // Not waiting is enough to end it; a signal would cost a tenth of what `fetch` does.
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      this.headed = promise;
+      this.abort = reject;
+      this.#resolve = resolve;
+      this.#send(options, request, null).then(resolve, reject);
+    } else {
+      const controller = new AbortController();
+      this.abort = (reason) => controller.abort(reason);
+      this.headed = this.#send(options, request, controller.signal);
+    }
   }
 
-  async #send(options: FetchTransportOptions, request: WireRequest): Promise<void> {
+  async #send(
+    options: FetchTransportOptions,
+    request: WireRequest,
+    signal: AbortSignal | null,
+  ): Promise<void> {
     const { method, target, body, upgrades } = request;
     // `fetch` knows no such request (WHATWG Fetch, "new Request", step 36).
     if (body !== null && (method === "GET" || method === "HEAD")) {
@@ -68,13 +90,13 @@ class FetchExchange implements Exchange {
     try {
       response = await options.fetch(options.origin + target, {
         method,
-        headers: upgrades ? handshakeOf(request.headers) : mutable(request.headers),
+        headers: upgrades ? handshakeOf(request.headers) : pairsOf(request.headers),
         redirect: "manual",
-        signal: this.#abort.signal,
+        ...(signal === null ? {} : { signal }),
         ...(body === null ? {} : { body: streamOf(body, options.fixedLength), duplex: "half" }),
       });
     } catch (error) {
-      if (this.#abort.signal.aborted) throw this.#abort.signal.reason;
+      if (signal?.aborted) throw signal.reason;
       throw new TransportError("cut", networkReason(error));
     }
     const connection = upgrades ? options.takeWebSocket?.(response) ?? null : null;
@@ -83,40 +105,45 @@ class FetchExchange implements Exchange {
       await response.body?.cancel().catch(() => {});
       throw new TransportError("bad_answer", "a status that is none");
     }
-    this.#answer = {
-      status,
-      headers: [...response.headers],
-      // The answer to HEAD has no body, whatever the runtime hands out.
-      body: method === "HEAD" || NO_BODY.has(status) ? null : response.body,
-      connection,
-    };
+    const headers = [...response.headers];
+    // The answer to HEAD has no body, whatever the runtime hands out.
+    const stream = method === "HEAD" || NO_BODY.has(status) ? null : response.body;
+    const length = stream !== null && this.#isolatesRequests ? shortLength(headers) : null;
+    if (stream === null || length === null) {
+      this.#answer = { status, headers, body: stream, connection };
+      return;
+    }
+    const short = new ShortBody(stream, length);
+    this.#short = short;
+    this.#answer = { status, headers, body: null, connection };
+    const whole = await short.whole();
+    if (whole === null) return;
+    this.#short = null;
+    this.#answer = { status, headers, body: whole, connection };
   }
 
   answer(): Answer {
     const answer = this.#answer;
     if (answer === null) throw new TypeError("there is no answer yet");
-    if (!(answer.body instanceof ReadableStream) || this.#passesUnread) return answer;
+    if (this.#short !== null) return { ...answer, body: this.#short.rest() };
+    if (!(answer.body instanceof ReadableStream) || this.#isolatesRequests) return answer;
     return { ...answer, body: observed(answer.body, this.#observer) };
   }
 
-  abort(reason: Error): void {
-    this.#abort.abort(reason);
-  }
-
   hurry(): void {
-    // The head is never held back here.
+    if (this.#answer !== null) this.#resolve();
   }
 }
 
-function mutable(headers: HeaderPairs): [string, string][] {
-  return headers.map(([name, value]) => [name, value]);
+/** For `fetch`, which reads them and no more: a copy of each would show. */
+function pairsOf(headers: HeaderPairs): [string, string][] {
+  return headers as [string, string][];
 }
 
 function handshakeOf(headers: HeaderPairs): [string, string][] {
-  return [
-    ...mutable(headers.filter(([name]) => !OF_HANDSHAKE.has(name))),
-    ["upgrade", "websocket"],
-  ];
+  const pairs = pairsOf(headers).filter(([name]) => !OF_HANDSHAKE.has(name));
+  pairs.push(["upgrade", "websocket"]);
+  return pairs;
 }
 
 /** A declared length is kept: a backend that knows no chunks would see an empty body. */

@@ -27,7 +27,7 @@ export function createDenoTransports(
   return {
     open: (target, options) =>
       target === DEMO_TARGET
-        ? createFetchTransport({ fetch: demoFetch, origin: target, passesUnread: false })
+        ? createFetchTransport({ fetch: demoFetch, origin: target, isolatesRequests: false })
         : createUndiciTransport(target, options, pem.get(options.name) ?? NO_PEM),
     acceptWebSocket: createAccept(open),
     refusals: () => [],

@@ -18,9 +18,11 @@ export function clientAddress(
   request: Request & { readonly cf?: unknown },
   header: string | undefined,
 ): string {
-  const { cf } = request;
-  const isCloudflare = typeof cf === "object" && cf !== null && "colo" in cf;
-  const name = header || (isCloudflare ? "cf-connecting-ip" : null);
-  const told = name === null ? null : request.headers.get(name);
-  return told !== null && ipaddr.isValid(told) ? told : UNKNOWN;
+  const told = request.headers.get(header || "cf-connecting-ip");
+  if (told === null || !(header || isOfCloudflare(request))) return UNKNOWN;
+  return ipaddr.isValid(told) ? told : UNKNOWN;
+}
+
+function isOfCloudflare({ cf }: { readonly cf?: unknown }): boolean {
+  return typeof cf === "object" && cf !== null && "colo" in cf;
 }

@@ -19,7 +19,7 @@ export function createWorkerTransports(fetch: typeof globalThis.fetch): Transpor
       createFetchTransport({
         fetch: target === DEMO_TARGET ? demoFetch : fetch,
         origin: target,
-        passesUnread: true,
+        isolatesRequests: true,
         fixedLength,
         takeWebSocket,
       }),

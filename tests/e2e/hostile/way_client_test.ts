@@ -186,14 +186,16 @@ onEachRuntime("answers that are still open when their session ends", {
   await step("end with it, whatever their media type", async () => {
     const types = ["text/event-stream", "application/stream+json", "application/x-json-stream"]
       .concat(["application/grpc-web+proto", "text/plain", "application/json", "text/html"])
-      .concat(["application/jsonlines", "video/mp4", ""]);
+      // The last one is short by its own word, and comes drop by drop.
+      .concat(["video/mp4", "", "text/x-short"]);
     stand.upstream.answer((request, socket) => {
       const type = decodeURIComponent(request.target.split("?")[1] ?? "");
+      const isShort = type === "text/x-short";
       socket.write(
         `HTTP/1.1 200 OK\r\n${type === "" ? "" : `Content-Type: ${type}\r\n`}` +
-          "Transfer-Encoding: chunked\r\n\r\n",
+          (isShort ? "Content-Length: 5000\r\n\r\n" : "Transfer-Encoding: chunked\r\n\r\n"),
       );
-      const beat = setInterval(() => socket.write("2\r\n.\n\r\n"), 100);
+      const beat = setInterval(() => socket.write(isShort ? ".\n" : "2\r\n.\n\r\n"), 100);
       socket.on("close", () => clearInterval(beat));
       return null;
     });
