@@ -49,6 +49,7 @@ import type { Core } from "./core.ts";
 import { createBearer, createForeign } from "./issuers.ts";
 import type { GatewayPorts } from "./ports.ts";
 import { createProviders } from "./providers.ts";
+import { namedSources } from "./sources.ts";
 import type { Providers } from "./providers.ts";
 
 /** What proxied requests and Postern's own endpoints share. */
@@ -84,9 +85,12 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     keys,
     rules: tokens,
     clock,
-    ...(tokens.legacy === null || legacyKey === null
-      ? {}
-      : { legacy: { key: legacyKey, check: createLegacyCheck(tokens.legacy, tokens) } }),
+    ...(tokens.legacy === null || legacyKey === null ? {} : {
+      legacy: {
+        key: legacyKey,
+        check: createLegacyCheck(tokens.legacy, tokens, namedSources(config)),
+      },
+    }),
   }));
   const authenticate = createAuthenticate({ verifier, view });
   const issuers = createForeign(core, config, ports);

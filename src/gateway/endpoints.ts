@@ -30,9 +30,9 @@ import { createPasswordSignIn } from "../sign_in/password.ts";
 import { createThrottle } from "../sign_in/throttle.ts";
 import { createSeal } from "../tokens/seal.ts";
 import { FOREIGN_ALGORITHMS } from "../tokens/issuers/options.ts";
-import { OWN_CLIENTS } from "../tokens/issuers/own_clients.ts";
 import type { Access } from "./access.ts";
 import type { Core } from "./core.ts";
+import { namedSources } from "./sources.ts";
 import { timedSource } from "./timed_sources.ts";
 import type { GatewayPorts } from "./ports.ts";
 import { oidcEndpointParts, pageProviders } from "./oidc_endpoints.ts";
@@ -55,11 +55,7 @@ export function createEndpoints(parts: {
     devices: createDeviceCookies(keys.hmacKeys),
     sessions,
     identity: timedSource(ports.identity, "password", parts.core.metrics),
-    otherSources: [
-      OWN_CLIENTS,
-      ...config.providers.keys(),
-      ...config.issuers.map(({ name }) => name),
-    ],
+    otherSources: namedSources(config),
   });
   const providers = oidcEndpointParts(parts.core, access, config);
 

@@ -7,6 +7,7 @@ import type { Presenter } from "../base/presenter.ts";
 import type { KeyBinding } from "../base/session.ts";
 import type { Credentials, IdentitySource } from "../identity/port.ts";
 import type { Sessions, SignedIn } from "../sessions/sessions.ts";
+import { createIsOfOthers } from "../tokens/claim_map.ts";
 import type { DeviceCookies } from "./device.ts";
 import { holdsControl, MAX_NAME_LENGTH } from "./name.ts";
 import type { Throttle } from "./throttle.ts";
@@ -43,6 +44,7 @@ export function createPasswordSignIn(parts: {
   readonly otherSources?: readonly string[];
 }): SignIn {
   const { throttle, devices, sessions, identity, otherSources = [] } = parts;
+  const isOfOthers = createIsOfOthers(otherSources);
 
   return async function signIn(credentials, presenter, deviceCookie) {
     const { username } = credentials;
@@ -65,7 +67,7 @@ export function createPasswordSignIn(parts: {
       case "accepted": {
         await turn.settle("succeeded");
         const { subject, claims } = outcome;
-        if (otherSources.some((source) => subject.startsWith(`${source}|`))) {
+        if (isOfOthers(subject)) {
           return { kind: "unavailable", reason: "the subject is written like another source's" };
         }
         return {

@@ -46,6 +46,18 @@ export function toSubject(value: JsonValue | undefined): string | null {
 }
 
 /**
+ * Prepares the question whether a subject is written like one of another source
+ * (`source|sub`): a source that lets people choose how they are called must not let
+ * them choose to be somebody else's.
+ */
+export function createIsOfOthers(
+  sources: readonly string[],
+): (subject: string) => boolean {
+  const heads = sources.map((source) => `${source}|`);
+  return (subject) => heads.some((head) => subject.startsWith(head));
+}
+
+/**
  * Prepares a claim mapping. What it returns reads the mapped claims out of a
  * document; a claim that is not there is left out, as are
  * {@link RESERVED_CLAIMS}. `scope` becomes a space-separated string

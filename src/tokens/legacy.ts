@@ -8,7 +8,7 @@
  */
 import type { JsonValue } from "../base/json.ts";
 import type { JsonPointer } from "../base/json_pointer.ts";
-import { compileClaims, toSubject } from "./claim_map.ts";
+import { compileClaims, createIsOfOthers, toSubject } from "./claim_map.ts";
 import type { TokenFailure, TokenType, VerifiedToken } from "./claims.ts";
 import { isMonotonous, KeyRingError } from "./key_set.ts";
 
@@ -117,11 +117,13 @@ export interface LegacyRules {
   readonly sessionMaxAgeSeconds: number;
 }
 
-/** Prepares {@link CheckLegacyClaims}. */
+/** Prepares {@link CheckLegacyClaims}. `otherSources` are those whose subjects are `name|…`. */
 export function createLegacyCheck(
   config: LegacyConfig,
   rules: LegacyRules,
+  otherSources: readonly string[],
 ): CheckLegacyClaims {
+  const isOfOthers = createIsOfOthers(otherSources);
   // How long Django let its tokens live is not known here; revocations have to outlive them.
   const longestSeconds = {
     access: Math.max(rules.accessTtlSeconds, rules.refreshTtlSeconds),
@@ -135,7 +137,8 @@ export function createLegacyCheck(
     if (config.issuer !== null && iss !== config.issuer) return "bad_claims";
     if (config.audience !== null && aud !== config.audience) return "bad_claims";
     const subject = toSubject(payload[config.userIdClaim]);
-    if (subject === null || typeof jti !== "string" || jti === "") return "bad_claims";
+    if (subject === null || isOfOthers(subject)) return "bad_claims";
+    if (typeof jti !== "string" || jti === "") return "bad_claims";
     if (!isTime(iat) || !isTime(exp)) return "bad_claims";
     const latestSeconds = nowMs / 1000 + rules.clockToleranceSeconds;
     if (iat > latestSeconds) return "not_yet_valid";

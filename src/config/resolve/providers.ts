@@ -34,7 +34,8 @@ export function resolveProviders(
 ): ReadonlyMap<string, ProviderConfig> {
   const entries = Object.entries(file.providers);
   const sources = entries.length + Object.keys(file.issuers).length +
-    (file.identity === undefined ? 0 : 1);
+    (file.identity === undefined ? 0 : 1) + (file.tokens.legacy === undefined ? 0 : 1) +
+    (Object.keys(file.clients).length === 0 ? 0 : 1);
   const shared = {
     prefixesSubject: sources > 1,
     keepsContext: file.routes.some(({ require }) =>
