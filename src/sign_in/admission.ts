@@ -84,10 +84,13 @@ export function createAdmit(options: AdmissionOptions): Admit {
     const isNamed = allowed.emails?.has(address.whole) === true ||
       allowed.domains?.has(address.domain) === true;
     if (!isNamed) return "not_allowed";
+    return isVerified(claims) ? null : "email_unverified";
+  }
+
+  /** What the provider says of the address counts, whatever is said of the provider. */
+  function isVerified({ email_verified: said }: SignedClaims): boolean {
     // Some providers write booleans as strings.
-    const isVerified = verifiesEmail || claims.email_verified === true ||
-      claims.email_verified === "true";
-    return isVerified ? null : "email_unverified";
+    return said === undefined ? verifiesEmail : said === true || said === "true";
   }
 
   function scopeOf(mapped: JsonValue | undefined, groups: readonly string[]): string | undefined {
@@ -101,6 +104,10 @@ export function createAdmit(options: AdmissionOptions): Admit {
     const subject = own === null ? null : prefixesSubject ? `${source}|${own}` : own;
     if (own === null || subject === null || subject.length > MAX_SUBJECT_LENGTH) {
       return { kind: "refused", code: "subject_unusable" };
+    }
+    // Who is named by an address must not be able to put another's there.
+    if (options.subject === "/email" && !isVerified(claims)) {
+      return { kind: "refused", code: "email_unverified" };
     }
     const groups = needsGroups ? groupsIn(claims, readGroups, groupsClaim) : [];
     // Who is in too many groups is told of in another way than who is in none.

@@ -47,6 +47,11 @@ Deno.test("a domain is what follows the one and only @ of a verified address", (
     typeof admit({ ...allow, verifiesEmail: true }, { sub: "ada", email: "ada@example.com" }),
     "object",
   );
+  // Whoever says nothing vouches for all; whoever says no has said so.
+  for (const email_verified of [false, "false", null, 0]) {
+    const claims = { sub: "ada", email: "ada@example.com", email_verified };
+    assert.equal(admit({ ...allow, verifiesEmail: true }, claims), "email_unverified");
+  }
   for (
     const email of [
       "ada@evil.test@example.com",
@@ -70,6 +75,19 @@ Deno.test("a domain is what follows the one and only @ of a verified address", (
     const isLocalPartOnly = email === "<x@example.com";
     assert.equal(typeof outcome, isLocalPartOnly ? "object" : "string", String(email));
   }
+});
+
+Deno.test("nobody is called by an address that is not verified", () => {
+  const named = { subject: "/email" } as const;
+  const { email_verified: _, ...silent } = ADA;
+  assert.equal(typeof admit(named, ADA), "object");
+  assert.equal(admit(named, { ...ADA, email_verified: false }), "email_unverified");
+  assert.equal(admit(named, silent), "email_unverified");
+  assert.equal(typeof admit({ ...named, verifiesEmail: true }, silent), "object");
+  assert.equal(
+    admit({ ...named, allow: { subjects: ["Ada@Example.com"] } }, silent),
+    "email_unverified",
+  );
 });
 
 Deno.test("no text but an address of the domain is let in by a domain rule", () => {

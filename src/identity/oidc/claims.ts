@@ -46,8 +46,17 @@ export async function completed(
   const info = signed === null
     ? checked as SignedClaims
     : (await readSigned(signed, signature, waitUntil)).payload;
-  // Where both speak, the ID token counts.
-  return { ...info, ...claims };
+  return merged(info, claims);
+}
+
+/**
+ * Where both speak, the ID token counts. That an address is verified is said of the one
+ * beside it (Core section 5.1), and of no other.
+ */
+function merged(info: SignedClaims, claims: SignedClaims): SignedClaims {
+  const { email_verified: _, ...rest } = info;
+  const isOfOther = claims.email !== undefined && claims.email !== info.email;
+  return { ...(isOfOther ? rest : info), ...claims };
 }
 
 /**
