@@ -50,14 +50,33 @@ export async function completed(
 }
 
 /**
- * Where both speak, the ID token counts. That an address is verified is said of the one
- * beside it (Core section 5.1), and of no other.
+ * Where both speak, the ID token counts; and of the sign-in itself it alone says
+ * anything: UserInfo is about the person, who may have a hand in it. That an address is
+ * verified is said of the one beside it (Core section 5.1), and of no other.
  */
 function merged(info: SignedClaims, claims: SignedClaims): SignedClaims {
-  const { email_verified: _, ...rest } = info;
   const isOfOther = claims.email !== undefined && claims.email !== info.email;
-  return { ...(isOfOther ? rest : info), ...claims };
+  const ofPerson = Object.entries(info).filter(([name]) =>
+    !OF_SIGN_IN.has(name) && !(isOfOther && name === "email_verified")
+  );
+  // `fromEntries` defines properties, so a claim called "__proto__" is only a claim.
+  return { ...Object.fromEntries(ofPerson), ...claims };
 }
+
+/** Core section 2, Back-Channel Logout 1.0 section 2.1. */
+const OF_SIGN_IN: ReadonlySet<string> = new Set([
+  "acr",
+  "amr",
+  "at_hash",
+  "aud",
+  "auth_time",
+  "azp",
+  "exp",
+  "iat",
+  "iss",
+  "nonce",
+  "sid",
+]);
 
 /**
  * What the provider says of a person after a refresh; `null`: nothing, or nothing that

@@ -45,3 +45,18 @@ Deno.test("what UserInfo says of one address is not said of another in the ID to
     assert.deepEqual(await claimsOf(), ["mallory@example.com", true]);
   });
 });
+
+Deno.test("of the sign-in itself UserInfo says nothing: no context, no time, no session", async () => {
+  const said = { acr: "high", amr: ["hwk"], auth_time: 9e9, sid: "somebody's", iss: "x", aud: "x" };
+  const userInfo = (claims: object) => ({ ...claims, ...said, groups: ["eng"] });
+  await withProvider({ userInfo }, ["/groups"], async (signIn, evil) => {
+    const outcome = await signIn();
+    assert.ok(outcome.kind === "proven", JSON.stringify(outcome));
+    const { claims } = outcome;
+    assert.deepEqual(claims.groups, ["eng"]);
+    assert.deepEqual([claims.iss, claims.aud], [evil.issuer, "postern"]);
+    for (const name of ["acr", "amr", "auth_time", "sid"]) {
+      assert.equal(claims[name], undefined, name);
+    }
+  });
+});
