@@ -55,6 +55,7 @@ export function createEndpoints(parts: {
     devices: createDeviceCookies(keys.hmacKeys),
     sessions,
     identity: timedSource(ports.identity, "password", parts.core.metrics),
+    clock: parts.core.clock,
     otherSources: namedSources(config),
   });
   const providers = oidcEndpointParts(parts.core, access, config);
@@ -80,6 +81,7 @@ export function createEndpoints(parts: {
         origin,
         origins: config.origins,
         prefix: paths.auth,
+        clock: parts.core.clock,
         handovers: createHandovers({
           seal: createSeal(keys.hmacKeys, "handover"),
           store,

@@ -31,6 +31,7 @@ export function oidcEndpointParts(
     grants: access.providers.grants,
     flows: createFlows({ hmacKeys, secure, clock }),
     memory: createSignOutMemory({ hmacKeys, secure, prefix, clock }),
+    clock,
     access,
   };
 }

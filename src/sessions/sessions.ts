@@ -22,7 +22,7 @@ import type { SessionParts } from "./parts.ts";
 import { createRefresh } from "./rotate.ts";
 import type { Refresh } from "./rotate.ts";
 
-export type { Admitted, SignedIn } from "./open.ts";
+export type { Admitted, OpenedOutcome, SignedIn } from "./open.ts";
 export type { RefreshOutcome } from "./rotate.ts";
 
 /** An access token of anybody's, as far as its session is concerned. */

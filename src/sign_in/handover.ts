@@ -17,6 +17,8 @@ export interface Handover {
   readonly to: string;
   /** Hash of what only the browser that asked for it knows. */
   readonly state: string;
+  /** When the access token ends that the session was shown by, epoch seconds. */
+  readonly accessEndSeconds: number;
 }
 
 /** Gives and takes codes. */
@@ -38,17 +40,18 @@ export function createHandovers({ seal, store, clock }: {
   readonly clock: Clock;
 }): Handovers {
   return {
-    give({ sid, to, state }) {
-      return seal.seal({ sid, to, state, id: crypto.randomUUID(), exp: clock() + LIFE_MS });
+    give(handover) {
+      return seal.seal({ ...handover, id: crypto.randomUUID(), exp: clock() + LIFE_MS });
     },
 
     async take(code, to) {
       const said = await seal.open(code);
       if (!isRecord(said)) return null;
-      const { sid, to: meant, state, id, exp } = said;
+      const { sid, to: meant, state, id, exp, accessEndSeconds } = said;
       if (typeof sid !== "string" || typeof state !== "string" || typeof id !== "string") {
         return null;
       }
+      if (typeof accessEndSeconds !== "number") return null;
       if (meant !== to || typeof exp !== "number" || clock() >= exp) return null;
       // The only place under this name: whoever comes second finds it taken.
       const first = await store.reserveAttempt({
@@ -57,7 +60,7 @@ export function createHandovers({ seal, store, clock }: {
         windowMs: HOLD_MS,
         holdMs: HOLD_MS,
       });
-      return first.allowed ? { sid, to, state } : null;
+      return first.allowed ? { sid, to, state, accessEndSeconds } : null;
     },
   };
 }

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import type { Clock } from "../base/clock.ts";
 import type { Presenter } from "../base/presenter.ts";
 import type { KeyBinding } from "../base/session.ts";
-import type { Credentials, IdentitySource } from "../identity/port.ts";
-import type { Sessions, SignedIn } from "../sessions/sessions.ts";
+import type { Credentials, IdentityOutcome, IdentitySource } from "../identity/port.ts";
+import type { OpenedOutcome, Sessions, SignedIn } from "../sessions/sessions.ts";
 import { createIsOfOthers } from "../tokens/claim_map.ts";
 import type { DeviceCookies } from "./device.ts";
 import { holdsControl, MAX_NAME_LENGTH } from "./name.ts";
@@ -34,17 +35,52 @@ export type SignIn = (
   deviceCookie: string | null,
 ) => Promise<SignInOutcome>;
 
+/** So often is somebody asked about who is revoked meanwhile. */
+const MAX_PROOFS = 3;
+
+type Proved =
+  | Exclude<IdentityOutcome, { kind: "accepted" }>
+  | Extract<
+    OpenedOutcome,
+    { kind: "opened" }
+  >;
+
 /** Prepares sign-in. */
 export function createPasswordSignIn(parts: {
   readonly throttle: Throttle;
   readonly devices: DeviceCookies;
   readonly sessions: Pick<Sessions, "open">;
   readonly identity: IdentitySource;
+  readonly clock: Clock;
   /** Names of the other sources, whose subjects are `name|…`: none of them may be claimed here. */
   readonly otherSources?: readonly string[];
 }): SignIn {
-  const { throttle, devices, sessions, identity, otherSources = [] } = parts;
+  const { throttle, devices, sessions, identity, clock, otherSources = [] } = parts;
   const isOfOthers = createIsOfOthers(otherSources);
+
+  /**
+   * From the question to the session. Who is revoked in between, because they have just
+   * been locked out, say, is asked about again: the first answer is from before.
+   */
+  async function prove(credentials: Credentials, presenter: Presenter): Promise<Proved> {
+    let sinceMs = clock();
+    for (let tries = 0; tries < MAX_PROOFS; tries++) {
+      const outcome = await identity.authenticate(credentials, presenter);
+      if (outcome.kind !== "accepted") return outcome;
+      const { subject, claims } = outcome;
+      if (isOfOthers(subject)) {
+        return { kind: "unavailable", reason: "the subject is written like another source's" };
+      }
+      const opened = await sessions.open(
+        { subject, claims, bound: boundBy(presenter), sinceMs },
+        { device: presenter.device },
+      );
+      if (opened.kind === "opened") return opened;
+      // Also where another instance's clock is ahead of ours.
+      sinceMs = Math.max(clock(), opened.notAfterMs + 1);
+    }
+    return { kind: "unavailable", reason: "the subject is being revoked all the time" };
+  }
 
   return async function signIn(credentials, presenter, deviceCookie) {
     const { username } = credentials;
@@ -59,23 +95,17 @@ export function createPasswordSignIn(parts: {
       device: await devices.read(deviceCookie, username),
     });
     if (turn.kind === "throttled") return { ...turn, name: await named() };
-    const outcome = await identity.authenticate(credentials, presenter);
+    const outcome = await prove(credentials, presenter);
     switch (outcome.kind) {
       case "rejected":
         await turn.settle("failed");
         return { kind: "rejected", name: await named() };
-      case "accepted": {
+      case "opened": {
         await turn.settle("succeeded");
-        const { subject, claims } = outcome;
-        if (isOfOthers(subject)) {
-          return { kind: "unavailable", reason: "the subject is written like another source's" };
-        }
+        const { signedIn } = outcome;
         return {
           kind: "signed_in",
-          signedIn: await sessions.open(
-            { subject, claims, bound: boundBy(presenter) },
-            { device: presenter.device },
-          ),
+          signedIn,
           rememberDevice: () => devices.remember(deviceCookie, username),
         };
       }

@@ -41,7 +41,10 @@ async function stage() {
   const device = { userAgent: "test", ip: "192.0.2.1" };
   const open = async (subject: string, groups: readonly string[] = []) => {
     clock.advance(10);
-    const { session, pair } = await sessions.open({ subject, claims: {}, groups }, { device });
+    const admitted = { subject, claims: {}, groups, sinceMs: clock() };
+    const opened = await sessions.open(admitted, { device });
+    assert.ok(opened.kind === "opened");
+    const { session, pair } = opened.signedIn;
     const token = await verifier.verify(pair.access, "access");
     assert.ok(typeof token === "object");
     return { session, token };

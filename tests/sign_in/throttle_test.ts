@@ -38,8 +38,9 @@ async function house(
       pause: () => Promise.resolve(),
     }),
     devices: createDeviceCookies(hmacKeys),
-    sessions: { open: () => Promise.resolve({} as never) },
+    sessions: { open: () => Promise.resolve({ kind: "opened", signedIn: {} as never }) },
     identity,
+    clock,
   });
   async function attempt(options: {
     readonly name?: string;

@@ -18,7 +18,9 @@ import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
 import type { TokenVerifier } from "../../tokens/verify.ts";
 import { decodeBase64url } from "../../tokens/base64url.ts";
-import type { Handovers } from "../../sign_in/handover.ts";
+import type { Handover, Handovers } from "../../sign_in/handover.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { SessionRecord } from "../../base/session.ts";
 
 /** What hand-overs are put together from. */
 export interface HandoverParts {
@@ -34,7 +36,11 @@ export interface HandoverParts {
   readonly readCredential: ReadCredential;
   readonly toCookies: ToCookies;
   readonly jar: CookieJar;
+  readonly clock: Clock;
 }
+
+/** So long a provider that is asked at each rotation may go unasked, as in its outages. */
+const UNASKED_SECONDS = 24 * 3_600;
 
 /** How a session of the host of sign-in is named: renewed in passing, cookies only. */
 const RULE = { transparent: true, cors: null };
@@ -86,9 +92,9 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
       const page = `${prefix}/login?return_to=${encodeURIComponent(here)}`;
       return sendTo(page, named.clearCookies ? jar.clear() : []);
     }
-    const { token: { sid }, setCookies } = named;
+    const { token: { sid, expiresAtSeconds }, setCookies } = named;
     if (sid === null) return refuse(c, { code: "token_invalid" });
-    const code = await handovers.give({ sid, to, state });
+    const code = await handovers.give({ sid, to, state, accessEndSeconds: expiresAtSeconds });
     return sendTo(`${to}${prefix}/handover/take?code=${code}`, setCookies);
   });
   allowOnly(app, "/handover/give", ["GET"]);
@@ -110,9 +116,16 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
     }
     const root = await sessions.read(given.sid);
     if (root === null) return refuse(c, { code: "session_revoked" });
-    const { subject, claims, groups } = root;
+    const { subject, claims, groups, createdAtMs: sinceMs } = root;
     const device = { userAgent: c.req.header("user-agent") ?? "", ip: around.client.address };
-    const signedIn = await sessions.open({ subject, claims, groups }, { device });
+    const capSeconds = capOf(root, given, parts.clock());
+    const opened = await sessions.open(
+      // As old as the sign-in: what ends that, ends this, though it be in this very moment.
+      { subject, claims, groups, sinceMs, capSeconds },
+      { device },
+    );
+    if (opened.kind === "superseded") return refuse(c, { code: "session_revoked" });
+    const { signedIn } = opened;
     const { setCookies } = await parts.toCookies(signedIn).catch(async (error) => {
       await sessions.discard(signedIn.session);
       throw error;
@@ -130,6 +143,19 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
   allowOnly(app, "/handover/take", ["GET"]);
 
   return app;
+}
+
+/**
+ * When the other host's session ends at the latest: never after the one that it comes
+ * from, and sooner where that is asked for more than its cookies when it is renewed. The
+ * browser then comes back here by itself, and whoever can not renew it there not at all.
+ */
+function capOf(root: SessionRecord, given: Handover, nowMs: number): number {
+  return Math.min(
+    root.capSeconds,
+    root.bound === null ? Infinity : given.accessEndSeconds,
+    root.sealed === null ? Infinity : Math.floor(nowMs / 1000) + UNASKED_SECONDS,
+  );
 }
 
 function sendTo(location: string, setCookies: readonly string[]): Response {

@@ -36,6 +36,8 @@ interface Callback {
   readonly entry: OidcEntry;
   /** End the flow's cookie; they ride on every answer. */
   readonly setCookies: readonly string[];
+  /** When the provider began to be asked, epoch milliseconds. */
+  readonly sinceMs: number;
 }
 
 /**
@@ -65,13 +67,15 @@ export async function callback(
   entry: OidcEntry,
 ): Promise<Response> {
   const { name } = entry.options;
+  const sinceMs = parts.clock();
   const query = new URL(c.req.url).searchParams;
   const state = query.get("state") ?? "";
   const recalled = await parts.flows.recall(state, name, c.req.header("cookie") ?? null);
   if (recalled.kind === "foreign") {
-    return say({ c, parts, entry, setCookies: [] }, "/", "start_again", "a state that is not ours");
+    const call = { c, parts, entry, setCookies: [], sinceMs };
+    return say(call, "/", "start_again", "a state that is not ours");
   }
-  const call = { c, parts, entry, setCookies: recalled.setCookies };
+  const call = { c, parts, entry, setCookies: recalled.setCookies, sinceMs };
   if (recalled.kind === "stale") return await beginAgain(call, recalled.wish);
   const { flow } = recalled;
   const { nonce, codeVerifier, maxAgeSeconds, acrValues } = flow;
@@ -135,10 +139,13 @@ async function signIn(call: Callback, flow: Flow, proof: OidcProof): Promise<Res
       return sendTo(flow.returnTo, [...setCookies, ...before.setCookies]);
     }
     const device = { userAgent: c.req.header("user-agent") ?? "", ip: around.client.address };
-    const signedIn = await sessions.open(
-      { ...admitted, sealed: await sealedGrant(call, subject, proof) },
+    const opened = await sessions.open(
+      { ...admitted, sealed: await sealedGrant(call, subject, proof), sinceMs: call.sinceMs },
       { device },
     );
+    // Signed out at the provider, or here, while it was being asked: what it said is from before.
+    if (opened.kind === "superseded") return await beginAgain(call, flow);
+    const { signedIn } = opened;
     const { sid } = signedIn.session;
     const cookies = await toCookies(signedIn).catch(async (error) => {
       await sessions.discard(signedIn.session);

@@ -7,6 +7,7 @@ import type { Context } from "hono";
 import type { ToCookies } from "../../access/cookie_session.ts";
 import type { ReadCredential } from "../../access/credential.ts";
 import type { Identify } from "../../access/identify.ts";
+import type { Clock } from "../../base/clock.ts";
 import type { CookieJar } from "../../browser/cookies.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { OidcContext } from "../../identity/oidc/port.ts";
@@ -32,6 +33,7 @@ export interface OidcEndpointParts {
   /** Seals a provider's refresh token; `null` where no provider is asked again. */
   readonly grants: GrantSeal | null;
   readonly memory: SignOutMemory;
+  readonly clock: Clock;
   readonly access: {
     readonly jar: CookieJar;
     readonly readCredential: ReadCredential;

@@ -73,11 +73,17 @@ async function explain(
       listOf(options["claim"]).map((each) => each.split(/=(.*)/s, 2) as [string, string]),
     );
     const scope = String(options["scope"] ?? "");
-    const { pair } = await gateway.inside.sessions.open(
-      { subject, claims: { ...claims, ...(scope === "" ? {} : { scope }) } },
+    const opened = await gateway.inside.sessions.open(
+      {
+        subject,
+        claims: { ...claims, ...(scope === "" ? {} : { scope }) },
+        sinceMs: systemClock(),
+      },
       { device: { userAgent: "postern explain", ip: "127.0.0.1" } },
     );
-    headers.set("authorization", `Bearer ${pair.access}`);
+    if (opened.kind === "opened") {
+      headers.set("authorization", `Bearer ${opened.signedIn.pair.access}`);
+    }
   }
   try {
     const answer = await gateway.fetch(new Request(whole, { method, headers }), {
