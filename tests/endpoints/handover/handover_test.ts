@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { createDemoIdentity, DEMO_USERS } from "../../../src/identity/demo.ts";
 import { freePort } from "../../support/ports.ts";
+import { createMemoryStore } from "../../../src/store/memory/store.ts";
+import type { SessionStore } from "../../../src/store/port.ts";
+import type { SessionRecord } from "../../../src/base/session.ts";
 import { startGateway } from "../../support/gateway.ts";
 import type { TestGateway } from "../../support/gateway.ts";
 import { startUpstream } from "../../support/upstream.ts";
@@ -61,13 +64,17 @@ interface Stand {
   readonly other: string;
 }
 
-async function withStand(act: (stand: Stand) => Promise<void>): Promise<void> {
+async function withStand(
+  act: (stand: Stand) => Promise<void>,
+  { store }: { readonly store?: SessionStore } = {},
+): Promise<void> {
   const upstream = startUpstream();
   const port = freePort();
   const other = `http://127.0.0.1:${port}`;
   const gateway = await startGateway({
     port,
     upstream: upstream.url,
+    ...(store === undefined ? {} : { store }),
     identity: createDemoIdentity([
       ...DEMO_USERS,
       { username: "eve", password: "postern", subject: "eve", claims: {} },
@@ -247,4 +254,42 @@ Deno.test("forward-auth sends a browser of another host the same way", async () 
     await response.body?.cancel();
     assert.equal(response.headers.get("location"), `${other}/auth/login?return_to=%2Fpage`);
   });
+});
+
+Deno.test("the session at the other host lasts no longer than its own may, nor than nobody is asked", async () => {
+  const inner = createMemoryStore();
+  let root: (record: SessionRecord) => SessionRecord = (record) => record;
+  const store: SessionStore = {
+    ...inner,
+    async readSession(sid) {
+      const record = await inner.readSession(sid);
+      return record === null ? null : root(record);
+    },
+  };
+  const day = 24 * 3_600;
+  await withStand(async ({ home, other, gateway }) => {
+    /** For how many seconds from now the cookies at the other host can be renewed. */
+    async function lifeAtOther(minutesLater: number): Promise<number> {
+      const browser = new Browser();
+      await browser.signIn(home);
+      gateway.clock.advance(minutesLater * 60_000);
+      await (await browser.go(`${other}/page`)).response.body?.cancel();
+      const [, payload = ""] = (browser.jar(other).get("postern-refresh") ?? "").split(".");
+      const { sid } = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
+      const record = await inner.readSession(sid);
+      assert.ok(record !== null);
+      assert.ok(record.current.refreshExpiresAtSeconds <= record.capSeconds);
+      return record.capSeconds - gateway.clock() / 1000;
+    }
+    const around = (seconds: number, wanted: number) =>
+      assert.ok(Math.abs(seconds - wanted) < 60, `${seconds} s instead of ${wanted} s`);
+    around(await lifeAtOther(20), 90 * day - 20 * 60);
+    root = (record) => ({ ...record, bound: { jkt: "k", by: "dbsc" } });
+    around(await lifeAtOther(20), 10 * 60);
+    root = (record) => ({ ...record, sealed: "a provider's refresh token" });
+    around(await lifeAtOther(20), day);
+    root = (record) => ({ ...record, capSeconds: Math.floor(gateway.clock() / 1000) + 7_200 });
+    around(await lifeAtOther(20), 7_200);
+  }, { store });
+  await inner.close();
 });
