@@ -32,14 +32,21 @@ export type Decide = (asking: Asking, rule: AccessRule) => Decision | Promise<De
 
 const OPEN: Decision = { kind: "allowed", caller: null };
 
+/** Hears of every authentication: how the credential came, and `accepted` or the problem's code. */
+export type HearAuthentication = (
+  transport: "cookie" | "bearer" | "dpop" | "none",
+  result: string,
+) => void;
+
 /** Prepares {@link Decide}. */
 export function createDecide(parts: {
   readonly readCredential: ReadCredential;
   readonly identify: Identify;
   readonly sessions: Pick<Sessions, "status">;
   readonly clock: Clock;
+  readonly onAuthenticated: HearAuthentication;
 }): Decide {
-  const { readCredential, identify, sessions, clock } = parts;
+  const { readCredential, identify, sessions, clock, onAuthenticated } = parts;
 
   function authorised(
     named: Caller | Refusal,
@@ -47,11 +54,12 @@ export function createDecide(parts: {
     credential: Credential,
   ): Decision | Promise<Decision> {
     if ("problem" in named) {
+      onAuthenticated(transportOf(credential), named.problem.code);
       return { kind: "refused", ...named, credential, token: null, setCookies: [] };
     }
-    return rule.strict
-      ? strictly(named, rule, credential)
-      : verdict(named, unmet(named.token, rule, clock), credential);
+    if (rule.strict) return strictly(named, rule, credential);
+    onAuthenticated(transportOf(credential, true), "accepted");
+    return verdict(named, unmet(named.token, rule, clock), credential);
   }
 
   async function strictly(
@@ -60,6 +68,7 @@ export function createDecide(parts: {
     credential: Credential,
   ): Promise<Decision> {
     const isLive = await sessions.status(caller.token) === "live";
+    onAuthenticated(transportOf(credential, true), isLive ? "accepted" : "session_revoked");
     return verdict(
       caller,
       isLive ? unmet(caller.token, rule, clock) : { code: "session_revoked" },
@@ -75,6 +84,15 @@ export function createDecide(parts: {
       ? naming.then((named) => authorised(named, rule, credential))
       : authorised(naming, rule, credential);
   };
+}
+
+/** `isNamed`: somebody without an access token was named all the same, by the refresh cookie. */
+function transportOf(
+  credential: Credential,
+  isNamed = false,
+): "cookie" | "bearer" | "dpop" | "none" {
+  if (credential.kind === "bearer") return credential.scheme;
+  return credential.kind === "cookie" || isNamed ? "cookie" : "none";
 }
 
 function verdict(caller: Caller, problem: Problem | null, credential: Credential): Decision {

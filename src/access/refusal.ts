@@ -39,8 +39,10 @@ export function createRefusalWords(parts: {
   readonly verifier: TokenVerifier;
   /** The way to a stronger sign-in; `null` where there are no providers. */
   readonly stepUp: StepUp | null;
+  /** Hears of every browser that is sent to sign in, with the code of the problem. */
+  readonly onSentToSignIn: (code: Problem["code"]) => void;
 }): RefusalWords {
-  const { loginPath, resourceOrigin, compat, jar, verifier, stepUp } = parts;
+  const { loginPath, resourceOrigin, compat, jar, verifier, stepUp, onSentToSignIn } = parts;
 
   function answer(inbound: Unreadable, problem: Problem, subject: string | null): Response {
     const { method, headers, around, target } = inbound;
@@ -53,6 +55,7 @@ export function createRefusalWords(parts: {
     });
     const onward = isNavigation(method, headers) ? wayOn(target, problem, subject) : null;
     if (onward !== null) {
+      onSentToSignIn(problem.code);
       return new Response(null, {
         status: 302,
         headers: { location: onward, "cache-control": "no-store" },

@@ -13,6 +13,10 @@ const next = z.string().nullable()
 const session = {
   sid: z.string(),
   subject: z.string(),
+  provider: z.string().nullable()
+    .describe(
+      "Who vouched for the person; null: the password endpoint, or a provider that is gone.",
+    ),
   createdAt: time,
   lastSeenAt: time,
   endsAt: time.describe("No token of the session outlives it."),
@@ -36,6 +40,8 @@ const readiness = z.union([
 
 /** Answers by name. */
 export const ANSWERS = {
+  Alive: z.strictObject({ status: z.literal("ok") }),
+  Ready: z.strictObject({ status: z.literal("ready") }),
   Session: z.strictObject({
     ...session,
     claims: z.record(z.string(), z.unknown()),
@@ -88,6 +94,7 @@ export const ANSWERS = {
     keys: z.array(z.strictObject({
       kid: z.string(),
       alg: z.string(),
+      createdAt: time.nullable().describe("null: the key has no `iat`."),
       signs: z.boolean(),
       lastVerifiedAt: time.nullable(),
       unused: z.boolean().describe("It verified nothing for a day and can be taken out."),

@@ -28,12 +28,12 @@ const limit = z.strictObject({ limit: z.int().min(1).max(500).prefault(100) });
 
 /** Everything the API can be asked. */
 export const OPERATIONS: readonly Operation[] = [
-  { method: "get", path: "/livez", summary: "The process is alive", answer: "text" },
+  { method: "get", path: "/livez", summary: "The process is alive", answer: "Alive" },
   {
     method: "get",
     path: "/readyz",
     summary: "Requests may be sent here",
-    answer: "text",
+    answer: "Ready",
     problems: [503],
   },
   { method: "get", path: "/metrics", summary: "Prometheus metrics", answer: "text" },
@@ -187,7 +187,7 @@ function describe(operation: Operation): Record<string, unknown> {
   const { method, path, answer, status = 200, query, body, problems = [] } = operation;
   const isProbe = path === "/livez" || path === "/readyz";
   const refusals = [
-    ...(isProbe ? [] : [401, 421, ...(method === "get" ? [] : [403])]),
+    ...(isProbe ? [] : [401, 403, 421]),
     ...problems,
   ];
   return {
@@ -214,7 +214,8 @@ function describe(operation: Operation): Record<string, unknown> {
         ...contentOf(answer),
       },
       ...Object.fromEntries(
-        [...new Set(refusals)].sort().map((code) => [code, {
+        // Whatever the operation: 405 for another method, 503 while the store is away, 500.
+        [...[...new Set(refusals)].sort(), "default"].map((code) => [code, {
           description: "A problem document",
           content: { "application/problem+json": { schema: reference("Problem") } },
         }]),

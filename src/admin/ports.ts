@@ -38,8 +38,13 @@ export interface SessionDirectory {
   list(
     query: SessionQuery,
   ): Promise<{ readonly sessions: readonly SessionRecord[]; readonly next: string | null }>;
-  /** The group of everything that came from a provider; `null`: this gateway knows no such groups. */
+  /**
+   * The group of everything that came from a provider, one that is configured no longer included;
+   * `null`: this gateway knows no such groups.
+   */
   groupOfProvider(provider: string): Promise<string | null>;
+  /** The groups of the configured providers, each with the provider's name. */
+  providersByGroup(): Promise<ReadonlyMap<string, string>>;
 }
 
 /** What is to be ended. */
@@ -104,6 +109,8 @@ export interface IssuerState {
 export interface KeyState {
   readonly kid: string;
   readonly alg: string;
+  /** When it was made; `null`: nobody wrote it down (`iat` of the JWK). */
+  readonly createdAtMs: number | null;
   readonly signs: boolean;
   /** When a token signed with it was last verified here; `null`: not since the start. */
   readonly lastVerifiedAtMs: number | null;

@@ -23,6 +23,8 @@ import type { AdminParts, SessionQuery } from "./ports.ts";
 export interface SessionView {
   readonly sid: string;
   readonly subject: string;
+  /** The provider that vouched for the person; `null`: the password endpoint, or one that is gone. */
+  readonly provider: string | null;
   readonly createdAt: string;
   readonly lastSeenAt: string;
   /** No token of the session outlives it. */
@@ -32,10 +34,15 @@ export interface SessionView {
 }
 
 /** Leaves out what names tokens (`jti`) and what only the gateway understands. */
-export function sessionView(session: SessionRecord): SessionView {
+function sessionView(
+  session: SessionRecord,
+  providersByGroup: ReadonlyMap<string, string>,
+): SessionView {
+  const group = session.groups.find((each) => providersByGroup.has(each)) ?? "";
   return {
     sid: session.sid,
     subject: session.subject,
+    provider: providersByGroup.get(group) ?? null,
     createdAt: iso(session.createdAtMs),
     lastSeenAt: iso(session.lastSeenAtMs),
     endsAt: iso(session.capSeconds * 1000),
@@ -75,7 +82,8 @@ export async function listSessions(
     ...(lastSeenBefore === undefined ? {} : { lastSeenBeforeMs: lastSeenBefore }),
   };
   const { sessions, next } = await parts.sessions.list(asked);
-  return { sessions: sessions.map(sessionView), next };
+  const byGroup = await parts.sessions.providersByGroup();
+  return { sessions: sessions.map((each) => sessionView(each, byGroup)), next };
 }
 
 /** The longest list that is counted for somebody who only wants to know how many. */
@@ -117,7 +125,8 @@ export function sessionEndpoints(parts: AdminParts): Hono<AdminEnv> {
   app.get("/sessions/:sid", async (c) => {
     const session = await parts.sessions.read(c.req.param("sid"));
     if (session === null) return refuse(c, { code: "session_not_found" });
-    return c.json({ ...sessionView(session), claims: session.claims });
+    const byGroup = await parts.sessions.providersByGroup();
+    return c.json({ ...sessionView(session, byGroup), claims: session.claims });
   });
   app.delete("/sessions/:sid", async (c) => {
     const sid = c.req.param("sid");

@@ -16,12 +16,14 @@ export function stateEndpoints(parts: AdminParts): Hono<AdminEnv> {
   const app = new Hono<AdminEnv>();
 
   app.get("/status", async (c) => {
+    // First: on an instance that was never asked, this is what fills the view.
+    const ready = await parts.ready(c.env.waitUntil);
     const view = parts.view();
     return c.json({
       ...parts.about,
       startedAt: iso(parts.startedAtMs),
       now: iso(parts.clock()),
-      ready: await parts.ready(c.env.waitUntil),
+      ready,
       revocationView: {
         ageSeconds: Number.isFinite(view.ageMs) ? view.ageMs / 1000 : null,
         entries: view.entries,
@@ -59,9 +61,10 @@ export function stateEndpoints(parts: AdminParts): Hono<AdminEnv> {
 /** The keys of the ring, each with whether it can be taken out. */
 export function keysOf(parts: Pick<AdminParts, "keys" | "clock" | "startedAtMs">) {
   const now = parts.clock();
-  return parts.keys().map(({ kid, alg, signs, lastVerifiedAtMs }) => ({
+  return parts.keys().map(({ kid, alg, createdAtMs, signs, lastVerifiedAtMs }) => ({
     kid,
     alg,
+    createdAt: createdAtMs === null ? null : iso(createdAtMs),
     signs,
     lastVerifiedAt: lastVerifiedAtMs === null ? null : iso(lastVerifiedAtMs),
     // Nothing can be said of a key before this instance has watched for that long.

@@ -144,13 +144,20 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     isTrustedOrigin,
     schemes,
     readCredential,
-    decide: createDecide({ readCredential, sessions, identify, clock }),
+    decide: createDecide({
+      readCredential,
+      sessions,
+      identify,
+      clock,
+      onAuthenticated: core.metrics.authenticated,
+    }),
     words: createRefusalWords({
       loginPath: `${config.paths.auth}/login`,
       resourceOrigin: issuers === null ? null : config.origin,
       compat: config.compat,
       jar,
       verifier,
+      onSentToSignIn: core.metrics.sentToSignIn,
       stepUp: config.providers.size === 0 ? null : createStepUp({
         prefix: config.paths.auth,
         providers: Array.from(config.providers.keys()),

@@ -51,11 +51,17 @@ export function createAdminParts(
     sessions: {
       read: (sid) => current().inside.sessions.read(sid),
       list: (query) => current().inside.sessions.list(query),
-      async groupOfProvider(provider) {
+      groupOfProvider: (provider) => current().inside.sessions.nameGroup("provider", provider),
+      async providersByGroup() {
         const { sessions, config } = current().inside;
-        return config.providers.has(provider)
-          ? await sessions.nameGroup("provider", provider)
-          : null;
+        return new Map(
+          await Promise.all(
+            Array.from(
+              config.providers.keys(),
+              async (name) => [await sessions.nameGroup("provider", name), name] as const,
+            ),
+          ),
+        );
       },
     },
     endings: {
@@ -88,9 +94,10 @@ export function createAdminParts(
     issuers: () => issuersOf(core, current()),
     keys: () => {
       const { keys, keyUsage } = current().inside.core;
-      return Array.from(keys.byKid.values(), ({ kid, alg }) => ({
+      return Array.from(keys.byKid.values(), ({ kid, alg, createdAtSeconds }) => ({
         kid,
         alg,
+        createdAtMs: createdAtSeconds === null ? null : createdAtSeconds * 1000,
         signs: kid === keys.signing.kid,
         lastVerifiedAtMs: keyUsage.lastVerifiedAtMs(kid),
       }));

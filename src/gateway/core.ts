@@ -81,7 +81,11 @@ export function createCore(
   // Polling stays as the net under it; on Workers, where nothing lasts, it is alone.
   if (!isolatesRequests) store.listen?.(own.pull);
   const view = peers === undefined ? own : sharedView(own, peers);
-  metrics.watch({ view: () => ({ ageMs: view.ageMs(), entries: view.size() }) });
+  const keySets = createKeySetLog(clock, metrics.keySet);
+  metrics.watch({
+    view: () => ({ ageMs: view.ageMs(), entries: view.size() }),
+    keySets: keySets.ages,
+  });
   return {
     store: timed,
     keys,
@@ -93,7 +97,7 @@ export function createCore(
     recent,
     view,
     lifecycle: createLifecycle(events),
-    keySets: createKeySetLog(clock, metrics.keySet),
+    keySets,
     spans: spans === undefined ? null : createRequestSpans(spans),
   };
 }

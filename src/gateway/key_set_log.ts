@@ -18,6 +18,8 @@ export interface KeySetState {
 export interface KeySetLog {
   note(name: string, report: KeySetReport): void;
   read(name: string): KeySetState;
+  /** How old the key sets are that were ever fetched, in milliseconds. */
+  ages(): { readonly issuer: string; readonly ageMs: number }[];
 }
 
 const NOTHING: KeySetState = { refreshedAtMs: null, problem: null };
@@ -40,5 +42,9 @@ export function createKeySetLog(
       );
     },
     read: (name) => states.get(name) ?? NOTHING,
+    ages: () =>
+      Array.from(states).flatMap(([issuer, { refreshedAtMs }]) =>
+        refreshedAtMs === null ? [] : [{ issuer, ageMs: Math.max(0, clock() - refreshedAtMs) }]
+      ),
   };
 }

@@ -6,6 +6,7 @@
 import type { OidcProvider } from "../identity/oidc/port.ts";
 import type { IdentitySource } from "../identity/port.ts";
 import type { GatewayMetrics } from "../telemetry/metrics.ts";
+import type { OidcOperation } from "../telemetry/people.ts";
 
 /** The same source; `metrics` hears of each sign-in under the name of the source. */
 export function timedSource(
@@ -23,16 +24,43 @@ export function timedSource(
   };
 }
 
+/** Outcomes in which a provider did what it was asked for. */
+const FINE: ReadonlySet<string> = new Set(["redirect", "proven", "welcome", "notice"]);
+
 /** The same provider; a sign-in is decided where its code is exchanged. */
 export function timedProvider(
   provider: OidcProvider,
-  metrics: Pick<GatewayMetrics, "signIn">,
+  metrics: Pick<GatewayMetrics, "signIn" | "oidc" | "backChannelLogoutFailed">,
 ): OidcProvider {
+  const { name } = provider;
+
+  /** Notes how a question ended. */
+  async function noted<T extends { readonly kind: string }>(
+    operation: OidcOperation,
+    asking: Promise<T>,
+  ): Promise<T> {
+    const outcome = await asking;
+    metrics.oidc(name, operation, FINE.has(outcome.kind) ? "ok" : outcome.kind);
+    return outcome;
+  }
+
   return {
     ...provider,
+    authorize: (...asked) => noted("authorize", provider.authorize(...asked)),
+    refresh: (...asked) => noted("refresh", provider.refresh(...asked)),
+    async readLogoutToken(...asked) {
+      const outcome = await noted("logout_token", provider.readLogoutToken(...asked));
+      if (outcome.kind === "unavailable") metrics.backChannelLogoutFailed(name);
+      return outcome;
+    },
+    async endSessionUrl(...asked) {
+      const url = await provider.endSessionUrl(...asked);
+      metrics.oidc(name, "end_session", url === null ? "none" : "ok");
+      return url;
+    },
     async exchange(question, context) {
       const beganAtMs = performance.now();
-      const outcome = await provider.exchange(question, context);
+      const outcome = await noted("exchange", provider.exchange(question, context));
       const result = outcome.kind === "proven"
         ? "accepted"
         : outcome.kind === "unavailable"

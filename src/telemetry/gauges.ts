@@ -17,6 +17,10 @@ export interface GaugeSources {
     /** Requests under way. */
     readonly inFlight: number;
   }>;
+  /** Key sets of issuers and providers that were fetched at least once. */
+  keySets(): Iterable<{ readonly issuer: string; readonly ageMs: number }>;
+  /** Keys of the ring whose time of making is known, with their age in milliseconds. */
+  signingKeys(): Iterable<{ readonly kid: string; readonly ageMs: number }>;
   /** SHA-256 of the configuration in force, and when it came into force (epoch milliseconds). */
   configuration(): { readonly hash: string; readonly sinceMs: number };
 }
@@ -70,6 +74,30 @@ export function createGauges(
     }
     return Array.from(sums, ([upstream, value]) => ({ labels: { upstream }, value }));
   });
+  meter.gauge(
+    {
+      name: "postern_jwks_age_seconds",
+      help: "Since the keys of an issuer or a provider were last fetched.",
+      labels: ["issuer"],
+    },
+    () =>
+      Array.from(sources.keySets?.() ?? [], ({ issuer, ageMs }) => ({
+        labels: { issuer },
+        value: ageMs / 1000,
+      })),
+  );
+  meter.gauge(
+    {
+      name: "postern_signing_key_age_seconds",
+      help: "Since a key of the ring was made, where that is known (its `iat`).",
+      labels: ["kid"],
+    },
+    () =>
+      Array.from(sources.signingKeys?.() ?? [], ({ kid, ageMs }) => ({
+        labels: { kid },
+        value: ageMs / 1000,
+      })),
+  );
   meter.gauge({
     name: "postern_config_info",
     help: "Always 1; the label is the SHA-256 of the configuration in force.",

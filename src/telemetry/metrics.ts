@@ -4,10 +4,11 @@
  *
  * @module
  */
-import type { AuditEvent } from "./events.ts";
+import { authenticationInstrument, type CountAuthentication } from "./authentications.ts";
 import { createGauges, type GaugeSources } from "./gauges.ts";
 import { boundedLabels } from "./meter.ts";
 import type { Meter } from "./meter.ts";
+import { HTTP_SECONDS, peopleInstruments, type PeopleMetrics } from "./people.ts";
 
 /** A proxied request that was answered. Times are in milliseconds. */
 export interface AnsweredRequest {
@@ -37,18 +38,14 @@ export type UpstreamOutcome =
 /** What became of a call of the store. */
 export type StoreResult = "ok" | "unavailable" | "error";
 
-/** What became of an attempt to sign in. */
-export type SignInResult = "accepted" | "rejected" | "throttled" | "unavailable";
-
 /** What stays open after its request. */
 export type LongLivedKind = "websocket" | "stream";
 
 /** Takes what the rooms have to say; never throws, never waits. */
-export interface GatewayMetrics {
+export interface GatewayMetrics extends PeopleMetrics {
   answered(request: AnsweredRequest): void;
-  event(event: AuditEvent): void;
   store(operation: string, result: StoreResult, durationMs: number): void;
-  signIn(source: string, result: SignInResult, durationMs: number): void;
+  readonly authenticated: CountAuthentication;
   /** How long a revocation made elsewhere took to hold here. */
   revocationPropagated(delayMs: number): void;
   /** A WebSocket or a stream has begun; call the returned function with the reason of its end. */
@@ -63,8 +60,6 @@ export interface GatewayMetrics {
   render(): Promise<string>;
 }
 
-/** The buckets of the OpenTelemetry HTTP conventions, in seconds. */
-const HTTP_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 /** What the gateway itself takes is far below a millisecond. */
 const OVERHEAD_SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1];
 const STORE_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
@@ -105,6 +100,7 @@ export function createGatewayMetrics(
   return {
     ...requests,
     ...people,
+    authenticated: authenticationInstrument(meter),
     store: (command, result, durationMs) => store({ command, result })(durationMs / 1000),
     revocationPropagated: (delayMs) => propagation({})(Math.max(0, delayMs) / 1000),
     keySet: (issuer, result) => keySets({ issuer, result })(1),
@@ -179,66 +175,6 @@ function requestInstruments(meter: Meter): Pick<GatewayMetrics, "answered" | "lo
       };
     },
   };
-}
-
-function peopleInstruments(meter: Meter): Pick<GatewayMetrics, "event" | "signIn"> {
-  const events = meter.counter({
-    name: "postern_auth_events_total",
-    help: "Audit events.",
-    labels: ["event"],
-  });
-  const denials = meter.counter({
-    name: "postern_denied_total",
-    help: "Requests turned away, by problem code.",
-    labels: ["code"],
-  });
-  const refreshes = meter.counter({
-    name: "postern_refreshes_total",
-    help: "Exchanges of refresh tokens, by outcome.",
-    labels: ["result"],
-  });
-  // A counter that is first seen at 1 has never risen, as `increase()` sees it.
-  for (const result of REFRESH_RESULTS) refreshes({ result })(0);
-  const signIns = meter.counter({
-    name: "postern_sign_ins_total",
-    help: "Attempts to sign in, by source and outcome.",
-    labels: ["source", "result"],
-  });
-  const signInDuration = meter.histogram({
-    name: "postern_sign_in_duration_seconds",
-    help: "How long an identity source took to decide.",
-    labels: ["source"],
-    buckets: HTTP_SECONDS,
-  });
-
-  return {
-    event(event) {
-      if (event.event === "request") return;
-      events({ event: event.event })(1);
-      if (event.event === "denied") denials({ code: event.code })(1);
-      const result = refreshResult(event);
-      if (result !== null) refreshes({ result })(1);
-    },
-    signIn(source, result, durationMs) {
-      signIns({ source, result })(1);
-      signInDuration({ source })(durationMs / 1000);
-    },
-  };
-}
-
-const REFRESH_RESULTS = ["rotated", "replayed", "denied", "reused"] as const;
-
-function refreshResult(event: AuditEvent): (typeof REFRESH_RESULTS)[number] | null {
-  switch (event.event) {
-    case "refresh":
-      return event.replayed ? "replayed" : "rotated";
-    case "refresh_denied":
-      return "denied";
-    case "refresh_reused":
-      return "reused";
-    default:
-      return null;
-  }
 }
 
 function reloadInstruments(meter: Meter): (ok: boolean) => void {

@@ -22,6 +22,8 @@ export type KeyAlgorithm = "HS256" | "ES256" | "EdDSA" | "RS256";
 export interface RingKey {
   readonly kid: string;
   readonly alg: KeyAlgorithm;
+  /** When it was made, in seconds (`iat` of the JWK); `null`: nobody wrote it down. */
+  readonly createdAtSeconds: number | null;
   /** Absent when the ring holds the public part only, or the key is to verify and not sign. */
   readonly signKey: CryptoKey | null;
   readonly verifyKey: CryptoKey;
@@ -104,26 +106,27 @@ function canSign(key: RingKey): key is RingKey & { readonly signKey: CryptoKey }
 async function importKey(jwk: Jwk): Promise<RingKey> {
   const params = IMPORT_PARAMS[jwk.alg];
   // WebCrypto knows Ed25519 keys by curve; some runtimes refuse the JOSE name "EdDSA" in `alg`.
-  const { use: _use, alg: _alg, key_ops: _ops, ...material } = jwk;
+  const { use: _use, alg: _alg, key_ops: _ops, iat, ...material } = jwk;
+  const named = { kid: jwk.kid, alg: jwk.alg, createdAtSeconds: iat ?? null };
   if (jwk.kty === "oct") {
     const key = await crypto.subtle.importKey("jwk", material, params, false, ["sign", "verify"]);
-    const signKey = maySign(jwk) ? named(key, jwk) : null;
-    return { kid: jwk.kid, alg: jwk.alg, signKey, verifyKey: key };
+    const signKey = maySign(jwk) ? labelled(key, jwk) : null;
+    return { ...named, signKey, verifyKey: key };
   }
   const verifyKey = await crypto.subtle.importKey("jwk", publicMaterial(material), params, false, [
     "verify",
   ]);
   const signKey = jwk.d === undefined || !maySign(jwk)
     ? null
-    : named(await crypto.subtle.importKey("jwk", material, params, false, ["sign"]), jwk);
-  return { kid: jwk.kid, alg: jwk.alg, signKey, verifyKey };
+    : labelled(await crypto.subtle.importKey("jwk", material, params, false, ["sign"]), jwk);
+  return { ...named, signKey, verifyKey };
 }
 
 /**
  * `hono/jwt` writes `kid` into the header only when the key object carries
  * `alg` and `kid`; a `CryptoKey` that does keeps the import out of every call.
  */
-function named(key: CryptoKey, jwk: Jwk): CryptoKey {
+function labelled(key: CryptoKey, jwk: Jwk): CryptoKey {
   return Object.assign(key, { alg: jwk.alg, kid: jwk.kid });
 }
 
@@ -131,7 +134,7 @@ function publicMaterial(jwk: object): JsonWebKey {
   return Object.fromEntries(Object.entries(jwk).filter(([member]) => !PRIVATE_MEMBERS.has(member)));
 }
 
-function publicPart({ key_ops: _ops, ...jwk }: Jwk): JsonWebKey {
+function publicPart({ key_ops: _ops, iat: _iat, ...jwk }: Jwk): JsonWebKey {
   return { ...publicMaterial(jwk), use: "sig" };
 }
 
@@ -160,6 +163,7 @@ async function deriveHmacKey(secret: string): Promise<CryptoKey> {
  * JWT libraries of backends are most sure to have.
  */
 export async function generateKeySet(): Promise<{ keys: JsonWebKey[] }> {
+  const iat = Math.floor(Date.now() / 1000);
   const generate = async (alg: "EdDSA" | "ES256"): Promise<JsonWebKey> => {
     const pair = await crypto.subtle.generateKey(IMPORT_PARAMS[alg], true, ["sign", "verify"]);
     if (!("privateKey" in pair)) throw new TypeError(`${alg} is not a key pair algorithm`);
@@ -168,7 +172,7 @@ export async function generateKeySet(): Promise<{ keys: JsonWebKey[] }> {
       pair.privateKey,
     );
     const kid = crypto.randomUUID().slice(0, 13);
-    return { ...jwk, kid, alg, use: "sig" } as JsonWebKey;
+    return { ...jwk, kid, alg, use: "sig", iat } as JsonWebKey;
   };
   return { keys: [await generate("EdDSA"), await generate("ES256")] };
 }

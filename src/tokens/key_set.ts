@@ -26,6 +26,8 @@ const common = {
   kid: z.string().min(1).max(128),
   use: z.literal("sig").exactOptional(),
   key_ops: z.array(z.enum(["sign", "verify"])).min(1).exactOptional(),
+  // Not of RFC 7517, which lets others be there (section 4): when it was made, as in a token.
+  iat: z.int().min(0).exactOptional(),
 };
 
 const jwkSchema = z.discriminatedUnion("alg", [

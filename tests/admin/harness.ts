@@ -81,6 +81,7 @@ export async function adminHarness(settings: AdminSettings = {}): Promise<AdminH
         return Promise.resolve({ sessions: found, next });
       },
       groupOfProvider: () => Promise.resolve(null),
+      providersByGroup: () => Promise.resolve(new Map()),
     },
     endings: {
       end(selector) {
@@ -115,8 +116,8 @@ export async function adminHarness(settings: AdminSettings = {}): Promise<AdminH
       problem: null,
     }],
     keys: () => [
-      { kid: "new", alg: "EdDSA", signs: true, lastVerifiedAtMs: null },
-      { kid: "old", alg: "ES256", signs: false, lastVerifiedAtMs: null },
+      { kid: "new", alg: "EdDSA", createdAtMs: clock(), signs: true, lastVerifiedAtMs: null },
+      { kid: "old", alg: "ES256", createdAtMs: null, signs: false, lastVerifiedAtMs: null },
     ],
     configuration: {
       redacted: () => ({ origin: "https://app.example" }),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { type AnswerName, ANSWERS } from "../../src/admin/answers.ts";
 import { adminRoutes } from "../../src/admin/app.ts";
 import { openApi, openApiDocument, OPERATIONS } from "../../src/admin/openapi.ts";
+import { StoreUnavailableError } from "../../src/base/errors.ts";
 import type { AdminParts } from "../../src/admin/ports.ts";
 import { adminHarness } from "./harness.ts";
 
@@ -42,6 +43,66 @@ Deno.test("every real answer is what the document says", async () => {
   assert.ok(ANSWERS.Problem.safeParse(problem.body).success);
   const document = await admin.json("/openapi.json");
   assert.equal(document.body.openapi, "3.1.0");
+});
+
+Deno.test("whatever an operation answers, its status and media type stand in the document", async () => {
+  const document = openApiDocument("1.2.3") as unknown as {
+    paths: Record<
+      string,
+      Record<string, { responses: Record<string, { content?: Record<string, unknown> }> }>
+    >;
+  };
+  const away = () => Promise.reject(new StoreUnavailableError("it is away"));
+  const states: Record<string, Awaited<ReturnType<typeof adminHarness>>> = {
+    good: await adminHarness(),
+    "not ready": await adminHarness({
+      parts: { ready: () => Promise.resolve({ ready: false, why: "draining" }) },
+    }),
+    "store away": await adminHarness({
+      parts: {
+        sessions: {
+          read: away,
+          list: away,
+          groupOfProvider: away,
+          providersByGroup: away,
+        },
+        revocations: away,
+      },
+    }),
+    "token wanted": await adminHarness({ tokens: "a".repeat(40) }),
+  };
+  for (const [state, admin] of Object.entries(states)) {
+    const sid = admin.sessions[0]?.sid ?? "";
+    for (const operation of OPERATIONS) {
+      const path = operation.path.replace(":sid", sid).replace(":subject", "ada");
+      const headers: Record<string, string>[] = [{}, { "sec-fetch-site": "cross-site" }, {
+        host: "rebound.example",
+      }];
+      for (const each of headers) {
+        const response = await admin.ask(path, {
+          method: operation.method.toUpperCase(),
+          headers: each,
+          ...(operation.method === "post" ? { json: {} } : {}),
+        });
+        await response.body?.cancel();
+        const about = `${state}: ${operation.method} ${path} ${JSON.stringify(each)}`;
+        const { responses } =
+          document.paths[operation.path.replace(/:(\w+)/g, "{$1}")]?.[operation.method] ??
+            assert.fail(about);
+        const described = responses[response.status] ?? responses["default"] ?? assert.fail(about);
+        const type = response.headers.get("content-type")?.split(";")[0];
+        assert.deepEqual(
+          type === undefined ? [] : [type],
+          Object.keys(described.content ?? {}),
+          `${about}: ${response.status}`,
+        );
+        // What only some operations can have is told of by number.
+        if (![200, 202, 204, 500].includes(response.status) && state !== "store away") {
+          assert.ok(responses[response.status], `${about}: ${response.status}`);
+        }
+      }
+    }
+  }
 });
 
 Deno.test("every reference in the document leads somewhere", () => {

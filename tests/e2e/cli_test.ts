@@ -113,7 +113,7 @@ Deno.test("sessions are listed, shown and ended: a table for people, JSON for sc
     await signIn("bob");
     const table = await cli(["sessions", "list"]);
     assert.equal(table.code, 0, table.err);
-    assert.match(table.out, /^SESSION +SUBJECT +SIGNED IN/);
+    assert.match(table.out, /^SESSION +SUBJECT +PROVIDER +SIGNED IN/);
     assert.equal(table.out.trim().split("\n").length, 3);
     const list = await cli(["sessions", "list", "--json", "--subject", PEOPLE.ada.id]);
     assert.equal(list.json.sessions.length, 1);
@@ -134,9 +134,9 @@ Deno.test("one person, or everybody, is signed out; a dry run only counts", asyn
   await withStage(async ({ cli, signIn, status }) => {
     const [ada, bob] = [await signIn("ada"), await signIn("bob")];
     const dry = await cli(["subjects", "revoke", PEOPLE.ada.id, "--dry-run"]);
-    assert.equal(dry.out, "would end 1 sessions\n");
+    assert.equal(dry.out, "would end 1 session\n");
     assert.equal(await status(ada.access), 200);
-    assert.equal((await cli(["subjects", "revoke", PEOPLE.ada.id])).out, "ended 1 sessions\n");
+    assert.equal((await cli(["subjects", "revoke", PEOPLE.ada.id])).out, "ended 1 session\n");
     assert.equal(await status(ada.access), 401);
     assert.equal(await status(bob.access), 200);
     assert.equal((await cli(["revoke", "--all"])).code, 2, "without a time it is a typing error");
@@ -154,7 +154,7 @@ Deno.test("when the gateway is down the store is worked on, and it holds when th
     assert.match(list.err, /No gateway answers at 127\.0\.0\.1:\d+; working on the store itself/);
     assert.equal(list.json.sessions.length, 1);
     const ended = await cli(["subjects", "revoke", PEOPLE.ada.id]);
-    assert.equal(ended.out, "ended 1 sessions\n");
+    assert.equal(ended.out, "ended 1 session\n");
     assert.match(ended.err, /"event":"admin_action".*"actor":"local:grace"/);
     assert.equal((await cli(["status"])).code, 3, "the state of a gateway takes a gateway");
     await gateway.restart();

@@ -29,6 +29,14 @@ function full(meter: Meter): GatewayMetrics {
   metrics.event({ event: "denied", code: "token_missing", method: "GET", path: "/" });
   metrics.store("rotate", "ok", 0.4);
   metrics.signIn("password", "rejected", 80);
+  metrics.authenticated("cookie", "accepted");
+  metrics.authenticated("cookie", "accepted");
+  metrics.authenticated("none", "token_missing");
+  metrics.sentToSignIn("token_missing");
+  metrics.oidc("work", "exchange", "ok");
+  metrics.event({ event: "provider_logout", provider: "work", scope: "session" });
+  metrics.event({ event: "provider_logout_refused", provider: "work", reason: "aud" });
+  metrics.backChannelLogoutFailed("work");
   metrics.revocationPropagated(1200);
   metrics.reloaded(false);
   const end = metrics.longLived("websocket");
@@ -41,6 +49,8 @@ function full(meter: Meter): GatewayMetrics {
       { upstream: "app", target: "http://10.0.0.1:80", healthy: true, inFlight: 2 },
       { upstream: "app", target: "http://10.0.0.2:80", healthy: false, inFlight: 0 },
     ],
+    keySets: () => [{ issuer: "work", ageMs: 90_000 }],
+    signingKeys: () => [{ kid: "k1", ageMs: 86_400_000 }],
     configuration: () => ({ hash: "abc", sinceMs: 1_800_000_000_000 }),
   });
   return metrics;
@@ -63,6 +73,16 @@ for (const [name, createMeter] of METERS) {
         // Seen at 0 before it rises, or increase() would miss the first one.
         'postern_refreshes_total{result="replayed"} 0',
         'postern_denied_total{code="token_missing"} 1',
+        'postern_authentications_total{transport="cookie",result="accepted"} 2',
+        'postern_authentications_total{transport="bearer",result="accepted"} 0',
+        'postern_authentications_total{transport="none",result="token_missing"} 1',
+        'postern_login_redirects_total{reason="token_missing"} 1',
+        'postern_oidc_requests_total{provider="work",operation="exchange",result="ok"} 1',
+        'postern_back_channel_logouts_total{provider="work",result="accepted"} 1',
+        'postern_back_channel_logouts_total{provider="work",result="refused"} 1',
+        'postern_back_channel_logouts_total{provider="work",result="unavailable"} 1',
+        'postern_jwks_age_seconds{issuer="work"} 90',
+        'postern_signing_key_age_seconds{kid="k1"} 86400',
         'postern_long_lived_connections{kind="websocket"} 0',
         'postern_long_lived_connections{kind="stream"} 1',
         'postern_long_lived_ended_total{kind="websocket",reason="revoked"} 1',

@@ -33,7 +33,16 @@ export function sessionsPage(search: Search, found: SessionsPage, said: Html | "
       </form>
       ${table(
         "Sessions",
-        ["Subject", "Signed in (UTC)", "Last seen (UTC)", "Address", "Device", "Session", "End it"],
+        [
+          "Subject",
+          "Provider",
+          "Signed in (UTC)",
+          "Last seen (UTC)",
+          "Address",
+          "Device",
+          "Session",
+          "End it",
+        ],
         found.sessions.map(row),
         found.next === null ? "No session was found." : "None on this page; go on to the next.",
       )}
@@ -60,6 +69,7 @@ function row(session: SessionView): (Html | string)[] {
     html`<a href="/sessions?${new URLSearchParams({
       subject: session.subject,
     })}">${session.subject}</a>`,
+    session.provider ?? "–",
     short(session.createdAt),
     short(session.lastSeenAt),
     html`<code>${session.ip}</code>`,

@@ -96,6 +96,13 @@ export async function createInstance(options: InstanceOptions): Promise<Instance
     metrics: core.metrics,
   });
   core.metrics.watch({
+    signingKeys: () =>
+      reloader.current().gateway.inside.core.keys.byKid.values().flatMap(
+        ({ kid, createdAtSeconds }) =>
+          createdAtSeconds === null
+            ? []
+            : [{ kid, ageMs: Math.max(0, systemClock() - createdAtSeconds * 1000) }],
+      ),
     configuration: () => ({ hash: reloader.current().hash, sinceMs: reloader.sinceMs() }),
     targets: () =>
       reloader.current().gateway.inside.upstreams.entries().flatMap(([upstream, each]) =>

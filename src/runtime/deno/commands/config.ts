@@ -8,7 +8,7 @@ import { configJsonSchema } from "../../../config/json_schema.ts";
 import { startProblems } from "../../../gateway/start_problem.ts";
 import { readSources } from "../load.ts";
 import type { Acting, Context } from "./context.ts";
-import { EXIT } from "./output.ts";
+import { counted, EXIT } from "./output.ts";
 
 /** Adds the commands. */
 export function configCommands(program: Command, acting: Acting): void {
@@ -43,9 +43,9 @@ async function check(context: Context, file: string | null): Promise<number> {
   try {
     const { config, hash } = await readSources(context.mode);
     output.line(
-      `good: ${config.routes.length} routes to ${config.upstreams.size} upstreams (${
-        hash.slice(0, 16)
-      })`,
+      `good: ${counted(config.routes.length, "route")} to ${
+        counted(config.upstreams.size, "upstream")
+      } (${hash.slice(0, 16)})`,
     );
     output.value({ valid: true, problems: [], hash });
     return EXIT.ok;

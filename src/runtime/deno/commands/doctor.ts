@@ -14,7 +14,7 @@ import { readSources, type Sources } from "../load.ts";
 import { openStore } from "../open.ts";
 import { UnreachableError } from "./client.ts";
 import type { Acting, Context } from "./context.ts";
-import { EXIT } from "./output.ts";
+import { counted, EXIT } from "./output.ts";
 
 /** How a check ended: `warn` works, but should be looked at. */
 export interface Finding {
@@ -50,7 +50,10 @@ async function doctor(context: Context): Promise<number> {
   }
   const { config } = sources;
   const findings = [
-    ok("configuration", `${config.routes.length} routes, ${config.upstreams.size} upstreams`),
+    ok(
+      "configuration",
+      `${counted(config.routes.length, "route")}, ${counted(config.upstreams.size, "upstream")}`,
+    ),
   ];
   const steps: readonly [string, () => Promise<Finding[]> | Finding[]][] = [
     ["keys", () => keyFindings(sources)],
@@ -179,7 +182,9 @@ async function clockFindings(config: GatewayConfig): Promise<Finding[]> {
     ...Array.from(config.upstreams.values()).flatMap(({ targets }) => targets),
   ].filter((url) => url.startsWith("http"));
   const found: Finding[] = [];
-  for (const url of new Set(urls)) {
+  // One machine has one clock, however many of its addresses are configured.
+  const byHost = new Map(urls.map((url) => [new URL(url).host, url]));
+  for (const url of byHost.values()) {
     const answer = await knock(url);
     const date = answer.kind === "answered" ? Date.parse(answer.date ?? "") : NaN;
     if (Number.isNaN(date)) continue;

@@ -40,7 +40,8 @@ export function explainCommand(program: Command, acting: Acting): void {
     .option("-H, --header <line...>", 'with these headers ("Name: value")')
     .action(
       acting((context, [method, url], options) =>
-        explain(context, method ?? "GET", url ?? "/", options)
+        // A person who types "get" means GET; the gateway itself refuses anything but upper case.
+        explain(context, (method ?? "GET").toUpperCase(), url ?? "/", options)
       ),
     );
 }
@@ -91,7 +92,9 @@ async function explain(
       waitUntil: (work) => void work.catch(() => {}),
     });
     const problem = await problemOf(answer);
-    const route = routeOf(config, method, whole);
+    // A host that nothing is served under finds no route, whatever the table says.
+    const isMisdirected = problem?.code === "misdirected_request";
+    const route = isMisdirected ? null : routeOf(config, method, whole);
     print(context, { method, url: whole.href, route, answer, problem, codes, sent });
     return sent.length > 0 ? EXIT.ok : EXIT.failed;
   } finally {

@@ -48,10 +48,11 @@ async function list(context: Context): Promise<number> {
   const rows = answer.body.keys.map((key: Record<string, string | boolean | null>) => [
     String(key["kid"]),
     String(key["alg"]),
+    typeof key["createdAt"] === "string" ? short(key["createdAt"]) : "-",
     key["signs"] === true ? "signs" : key["unused"] === true ? "unused for a day" : "verifies",
     typeof key["lastVerifiedAt"] === "string" ? short(key["lastVerifiedAt"]) : "-",
   ]);
-  context.output.table(["KEY", "ALGORITHM", "USE", "LAST VERIFIED"], rows, answer.body);
+  context.output.table(["KEY", "ALGORITHM", "MADE", "USE", "LAST VERIFIED"], rows, answer.body);
   return EXIT.ok;
 }
 

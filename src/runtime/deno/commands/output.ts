@@ -56,6 +56,11 @@ export function createOutput(json: boolean): Output {
   };
 }
 
+/** `1 session`, `2 sessions`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** To the beginning of the line, and nothing behind it. */
 const CLEAR = "\r\u001b[K";
 

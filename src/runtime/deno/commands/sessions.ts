@@ -6,10 +6,10 @@
 import type { Command } from "commander";
 import type { SessionView } from "../../../admin/sessions.ts";
 import type { Acting, Context } from "./context.ts";
-import { EXIT } from "./output.ts";
+import { counted, EXIT } from "./output.ts";
 
 const DIRECT = { mayBeDirect: true };
-const HEADS = ["SESSION", "SUBJECT", "SIGNED IN", "LAST SEEN", "ADDRESS", "DEVICE"];
+const HEADS = ["SESSION", "SUBJECT", "PROVIDER", "SIGNED IN", "LAST SEEN", "ADDRESS", "DEVICE"];
 
 /** Adds the commands. */
 export function sessionCommands(program: Command, acting: Acting): void {
@@ -92,8 +92,16 @@ async function list(context: Context, options: Readonly<Record<string, unknown>>
 }
 
 function rowOf(session: SessionView): string[] {
-  const { sid, subject, createdAt, lastSeenAt, ip, userAgent } = session;
-  return [sid, subject, short(createdAt), short(lastSeenAt), ip, userAgent.slice(0, 60)];
+  const { sid, subject, provider, createdAt, lastSeenAt, ip, userAgent } = session;
+  return [
+    sid,
+    subject,
+    provider ?? "-",
+    short(createdAt),
+    short(lastSeenAt),
+    ip,
+    userAgent.slice(0, 60),
+  ];
 }
 
 /** To the second, without the letters that only a machine needs. */
@@ -115,14 +123,22 @@ async function show(context: Context, sid: string): Promise<number> {
 
 async function revokeSessions(context: Context, sids: readonly string[]): Promise<number> {
   const admin = await context.admin(DIRECT);
-  let code: number = EXIT.ok;
+  const { output } = context;
+  const ended: string[] = [];
+  const failed: { readonly sid: string; readonly code: string }[] = [];
   for (const sid of sids) {
-    const answer = await admin.ask("DELETE", `/v1/sessions/${encodeURIComponent(sid)}`);
-    if (answer.status !== 204) code = context.failed(answer);
-    else context.output.line(`ended ${sid}`);
+    const { status, body } = await admin.ask("DELETE", `/v1/sessions/${encodeURIComponent(sid)}`);
+    if (status === 204) {
+      ended.push(sid);
+      output.line(`ended ${sid}`);
+    } else {
+      failed.push({ sid, code: body?.code ?? String(status) });
+      output.remark(`${sid}: ${body?.detail ?? body?.title ?? status}`);
+    }
   }
-  context.output.value({ ended: code === EXIT.ok });
-  return code;
+  // One value for a script, however many sessions it is about.
+  output.value({ ended, failed });
+  return failed.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
 async function revoke(context: Context, body: Readonly<Record<string, unknown>>): Promise<number> {
@@ -132,7 +148,9 @@ async function revoke(context: Context, body: Readonly<Record<string, unknown>>)
   context.output.progress("");
   if (answer.status !== 200) return context.failed(answer);
   const { count, atLeast, dryRun } = answer.body;
-  const many = count === null ? "1 token" : `${atLeast ? "at least " : ""}${count} sessions`;
+  const many = count === null
+    ? "1 token"
+    : `${atLeast ? "at least " : ""}${counted(count, "session")}`;
   context.output.line(dryRun ? `would end ${many}` : `ended ${many}`);
   context.output.value(answer.body);
   return EXIT.ok;

@@ -21,7 +21,7 @@ export function stateCommands(program: Command, acting: Acting): void {
         ["version", `${version} on ${runtime}`],
         ["ready", ready.ready ? "yes" : `no: ${ready.why}`],
         ["started", short(startedAt)],
-        ["revocation lag", `${revocationView.ageSeconds ?? "?"} s`],
+        ["revocation lag", `${revocationView.ageSeconds?.toFixed(1) ?? "?"} s`],
         ["on the blacklist", String(revocationView.entries)],
         ["configuration", `${configuration.hash.slice(0, 16)} since ${short(configuration.since)}`],
       ], answer.body);
