@@ -7,8 +7,9 @@
 import type { Environment, Mode } from "../base/environment.ts";
 import { demoConfigFile } from "../demo/config_file.ts";
 import type { GatewayConfig } from "./config.ts";
+import { describeIssue } from "../base/issues.ts";
 import { issuerProblems } from "./issuer_problems.ts";
-import { ConfigError, describeIssue } from "./problems.ts";
+import { ConfigError } from "./problems.ts";
 import { danglingReferences } from "./references.ts";
 import { resolveConfig } from "./resolve/file.ts";
 import { safetyProblems } from "./safety.ts";

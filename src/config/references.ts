@@ -6,6 +6,7 @@
 import { claimHeader } from "../access/identity_headers.ts";
 import { foldHeaderName } from "../http/header_names.ts";
 import { findShadows } from "../policy/shadows.ts";
+import { RESERVED_CLAIMS } from "../tokens/claim_map.ts";
 import { identityHeaderProblem } from "./header_rules.ts";
 import type { ConfigFile } from "./schema/file.ts";
 
@@ -60,9 +61,41 @@ export function danglingReferences(file: ConfigFile): string[] {
   if (file.identity === undefined && Object.keys(file.providers).length === 0) {
     problems.push("identity: is required where there are no providers: nobody could sign in");
   }
-  problems.push(...unreachableRoutes(file));
+  problems.push(...reservedClaims(file), ...unreachableRoutes(file));
   if (file.paths.auth === file.paths.token) {
     problems.push('paths.token: must differ from paths.auth; the default is "/api/token"');
+  }
+  return problems;
+}
+
+/** Claims that would stand where Postern's own do: without effect, or with too much of it. */
+function reservedClaims({ identity, providers, tokens }: ConfigFile): string[] {
+  const problems: string[] = [];
+  const sources = [
+    ["identity.claims", identity?.kind === "upstream" ? identity.claims : {}] as const,
+    [
+      "identity.recheck.claims",
+      identity?.kind === "upstream" ? identity.recheck?.claims ?? {} : {},
+    ] as const,
+    ...Object.entries(providers).map(([name, { claims }]) =>
+      [`providers.${name}.claims`, claims] as const
+    ),
+  ];
+  for (const [at, claims] of sources) {
+    for (const claim of Object.keys(claims)) {
+      if (RESERVED_CLAIMS.has(claim)) {
+        problems.push(`${at}.${claim}: is written by Postern itself; choose another name`);
+      }
+    }
+  }
+  const { subjectClaim } = tokens;
+  // A person called "admin" would have that scope.
+  if (
+    subjectClaim !== undefined && (subjectClaim === "scope" || RESERVED_CLAIMS.has(subjectClaim))
+  ) {
+    problems.push(
+      `tokens.subjectClaim: "${subjectClaim}" has a meaning of its own; choose another name, such as "user_id"`,
+    );
   }
   return problems;
 }

@@ -21,6 +21,8 @@ export const RESERVED_CLAIMS: ReadonlySet<string> = new Set([
   "exp",
   "nbf",
   "token_type",
+  "grp",
+  "cnf",
 ]);
 
 /** Longest subject in UTF-16 units (OpenID Connect Core 1.0 section 2, `sub`). */

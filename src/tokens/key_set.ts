@@ -5,6 +5,7 @@
  * @module
  */
 import * as z from "zod";
+import { describeIssue } from "../base/issues.ts";
 import { isCanonicalBase64url } from "./base64url.ts";
 
 /** `POSTERN_KEYS` can not be used; one line per mistake. */
@@ -82,10 +83,12 @@ export function parseJwkSet(json: string): Jwk[] {
     // The parser's own message would quote the key.
     throw new KeyRingError(["POSTERN_KEYS: is not valid JSON; `deno task keys` prints a new set"]);
   }
-  const parsed = jwkSetSchema.safeParse(value);
+  const parsed = jwkSetSchema.safeParse(value, { reportInput: true });
   if (!parsed.success) {
     throw new KeyRingError(
-      parsed.error.issues.map((issue) => `POSTERN_KEYS.${keyPath(issue.path)}: ${issue.message}`),
+      parsed.error.issues.flatMap((issue) =>
+        describeIssue({ ...issue, path: ["POSTERN_KEYS", ...issue.path] })
+      ).map((line) => `${line}; \`deno task keys\` prints a new set`),
     );
   }
   const problems: string[] = [];
@@ -112,12 +115,6 @@ export function parseJwkSet(json: string): Jwk[] {
   });
   if (problems.length > 0) throw new KeyRingError(problems);
   return parsed.data.keys;
-}
-
-function keyPath(path: readonly PropertyKey[]): string {
-  return path.map((part, index) =>
-    typeof part === "number" ? `[${part}]` : `${index === 0 ? "" : "."}${String(part)}`
-  ).join("");
 }
 
 function byteLength(base64url: string): number {

@@ -93,6 +93,19 @@ Deno.test("every mistake is one line with the path to it", () => {
       { routes: [{ path: "/*", upstream: "app", auth: "none", revocation: "strict" }] },
       ['routes[0].revocation: has no meaning on a route with auth "none"; remove one of them'],
     ],
+    [{ origin: "app.example.com" }, [
+      'origin: must be the public origin, such as "https://app.example.com"',
+    ]],
+    [{ upstreams: undefined }, ["upstreams: is required (object)"]],
+    [{ upstreams: { app: { targets: [] } } }, ["upstreams.app.targets: must not be empty"]],
+    [{ store: { kind: "sqlite", path: "" } }, ["store.path: must not be empty"]],
+    [{ tokens: { maxSessions: 0 } }, ["tokens.maxSessions: must be at least 1"]],
+    [{ tokens: { maxSessions: 1.5 } }, ["tokens.maxSessions: must be a whole number"]],
+    [{ throttle: { perUser: 0 } }, ["throttle.perUser: must be at least 1"]],
+    [
+      { identity: { kind: "upstream", url: "http://127.0.0.1/x", subject: "/id", timeout: 5 } },
+      ["identity.timeout: must be a string"],
+    ],
     [{ pages: { color: "red" } }, ['pages.color: must be a colour such as "#1f6f54"']],
     [{ pages: { language: "fr" } }, [
       "pages.language: there are texts for en, de; add others in pages.texts",
@@ -101,6 +114,35 @@ Deno.test("every mistake is one line with the path to it", () => {
   for (const [changes, expected] of cases) {
     assert.deepEqual(problems(changes), expected);
   }
+});
+
+Deno.test("no claim of somebody else's can stand where Postern's own do", () => {
+  const upstream = { kind: "upstream", url: "http://127.0.0.1:8000/login", subject: "/id" };
+  for (
+    const claim of [
+      "iss",
+      "aud",
+      "sub",
+      "sid",
+      "jti",
+      "iat",
+      "exp",
+      "nbf",
+      "token_type",
+      "grp",
+      "cnf",
+    ]
+  ) {
+    assert.deepEqual(problems({ identity: { ...upstream, claims: { [claim]: "/x" } } }), [
+      `identity.claims.${claim}: is written by Postern itself; choose another name`,
+    ]);
+    assert.deepEqual(problems({ tokens: { subjectClaim: claim } }), [
+      `tokens.subjectClaim: "${claim}" has a meaning of its own; choose another name, such as "user_id"`,
+    ]);
+  }
+  // A person called "admin" would have that scope.
+  assert.equal(problems({ tokens: { subjectClaim: "scope" } }).length, 1);
+  assert.deepEqual(problems({ tokens: { subjectClaim: "user_id" } }), []);
 });
 
 Deno.test("several mistakes are all told at once", () => {

@@ -95,6 +95,8 @@ test("start refuses what is unsafe or wrong, one line each, and exits with 1", a
     routes: [{ path: "/*", upstream: "app" }],
   };
   const short = { keys: [{ kty: "oct", alg: "HS256", kid: "a", k: "c2hvcnQ" }] };
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = taken.addr;
   const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
     [{ POSTERN_CONFIG: "" }, /POSTERN_CONFIG: there is no file "postern\.json"/],
     [{ POSTERN_CONFIG: "{" }, /POSTERN_CONFIG: not valid JSON/],
@@ -120,6 +122,12 @@ test("start refuses what is unsafe or wrong, one line each, and exits with 1", a
       /UPSTASH_REDIS_REST_URL: is required/,
     ],
     [{ POSTERN_PORT: "http" }, /POSTERN_PORT: "http" is not a port number/],
+    [
+      { POSTERN_PORT: `${port}` },
+      /POSTERN_PORT: 127\.0\.0\.1:\d+ is in use; put a free port there/,
+    ],
+    [{ POSTERN_HOST: "192.0.2.1" }, /POSTERN_HOST: "192\.0\.2\.1" is no address of this machine/],
+    [{ POSTERN_HOST: "a b" }, /POSTERN_HOST: "a b" is no address of this machine/],
   ];
   for (const [env, message] of cases) {
     const { code, output } = await runToEnd(["start"], {

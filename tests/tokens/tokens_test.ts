@@ -140,9 +140,14 @@ Deno.test("POSTERN_KEYS: every mistake is named, no key is repeated", async () =
   const [key] = JSON.parse(json).keys;
   const mistakes: readonly (readonly [unknown, RegExp])[] = [
     ["{", /not valid JSON/],
-    [{ keys: [] }, /POSTERN_KEYS\.keys/],
-    [{ keys: [{ ...key, kid: undefined }] }, /keys\[0\]\.kid/],
-    [{ keys: [{ ...key, alg: "none" }] }, /keys\[0\]\.alg/],
+    ["[]", /^POSTERN_KEYS: must be an object; `deno task keys` prints a new set$/],
+    [{}, /^POSTERN_KEYS\.keys: is required \(array\); `deno task keys`/],
+    [{ keys: [] }, /^POSTERN_KEYS\.keys: must not be empty; `deno task keys`/],
+    [{ keys: [{ ...key, kid: undefined }] }, /keys\[0\]\.kid: is required \(string\);/],
+    [{ keys: [{ ...key, kid: 1 }] }, /keys\[0\]\.kid: must be a string;/],
+    [{ keys: [{ ...key, alg: undefined }] }, /keys\[0\]\.alg: must be "HS256" or "ES256" or/],
+    [{ keys: [{ ...key, alg: "none" }] }, /keys\[0\]\.alg: must be "HS256" or "ES256" or/],
+    [{ keys: [{ ...key, d: "§" }] }, /keys\[0\]\.d: must be base64url;/],
     [{ keys: [key, key] }, /used twice/],
     [{ keys: [{ kty: "oct", alg: "HS256", kid: "a", k: "c2hvcnQ" }] }, /secret has \d+ bits/],
     [{ keys: [{ ...key, d: undefined }] }, /needs its private part/],

@@ -27,15 +27,17 @@ const authorizationScheme = z.string().regex(
   { error: 'must be the name of a scheme that carries nothing but our tokens, such as "JWT"' },
 );
 
+const PUBLIC = { path: false, example: "https://app.example.com" };
+
 /** Deno's server answers a longer list with a bare 400 (128 lines). */
 const MAX_HEADERS = 120;
 
 /** `postern.json`, as it is written. */
 export const configSchema = z.strictObject({
   $schema: z.string().exactOptional(),
-  origin: httpUrl("the public origin", { path: false })
+  origin: httpUrl("the public origin", PUBLIC)
     .describe("What browsers have in the address bar; https, or http on localhost."),
-  origins: z.array(httpUrl("a public origin", { path: false })).prefault([])
+  origins: z.array(httpUrl("a public origin", PUBLIC)).prefault([])
     .describe("Further public origins; each has cookies, and so sessions, of its own."),
   handover: z.boolean().prefault(false).describe(
     "Whether people sign in at `origin` alone and are handed over to the other origins; signing out ends all.",

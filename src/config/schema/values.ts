@@ -46,8 +46,12 @@ export function isOrigin(text: string): boolean {
 }
 
 /** An absolute `http:` or `https:` URL without credentials, query or fragment. */
-export function httpUrl(what: string, options: { readonly path: boolean }) {
-  const example = options.path ? "http://127.0.0.1:8000/api/login" : "http://127.0.0.1:8000";
+export function httpUrl(
+  what: string,
+  options: { readonly path: boolean; readonly example?: string },
+) {
+  const example = options.example ??
+    (options.path ? "http://127.0.0.1:8000/api/login" : "http://127.0.0.1:8000");
   return z.string().refine((text) => {
     const url = URL.parse(text);
     if (url === null || !/^https?:$/.test(url.protocol)) return false;

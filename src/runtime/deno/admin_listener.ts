@@ -42,7 +42,7 @@ export async function adminGuard(listen: AdminListen, env: Environment): Promise
 /**
  * Listens; `null` where it is switched off. A Unix socket can be used by its owner alone.
  *
- * @throws {ConfigError} when the address is taken.
+ * @throws {ConfigError} when nothing can listen at the address.
  */
 export function listenAdmin(listen: AdminListen, parts: AdminParts): AdminListener | null {
   if (listen.kind === "off") return null;
@@ -81,9 +81,11 @@ export function listenAdmin(listen: AdminListen, parts: AdminParts): AdminListen
       },
     };
   } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    const reason = error instanceof Deno.errors.AddrInUse
+      ? "is in use"
+      : `can not be listened at (${error instanceof Error ? error.message : String(error)})`;
     throw new ConfigError([
-      `admin.listen: "${address}" is in use; put another address there, or "off"`,
+      `admin.listen: "${address}" ${reason}; put another address there, or "off"`,
     ]);
   }
 }

@@ -15,7 +15,9 @@ import type { ConnectionInfo } from "../../http/around.ts";
 import type { SessionStore } from "../../store/port.ts";
 import type { EventSink } from "../../telemetry/events.ts";
 import type { Meter } from "../../telemetry/meter.ts";
+import { ConfigError } from "../../config/problems.ts";
 import { complain } from "./console.ts";
+import { listenProblem } from "./listen_problem.ts";
 import { openEventLog } from "./event_log.ts";
 import { buildLoaded, createLoadNext } from "./load.ts";
 import type { Sources } from "./load.ts";
@@ -127,18 +129,19 @@ export async function createInstance(options: InstanceOptions): Promise<Instance
     drain,
     listen(onListen) {
       const waitUntil = (work: Promise<unknown>) => void work.catch(() => {});
-      server = Deno.serve(
-        {
-          hostname: env["POSTERN_HOST"] || "127.0.0.1",
-          port: portFrom(env),
-          reusePort: instances > 1,
-          onListen,
-        },
-        async (request, info) =>
-          open.answer(
-            await reloader.current().gateway.fetch(request, connectionOf(info, waitUntil)),
-          ),
-      );
+      const hostname = env["POSTERN_HOST"] || "127.0.0.1";
+      const port = portFrom(env);
+      try {
+        server = Deno.serve(
+          { hostname, port, reusePort: instances > 1, onListen },
+          async (request, info) =>
+            open.answer(
+              await reloader.current().gateway.fetch(request, connectionOf(info, waitUntil)),
+            ),
+        );
+      } catch (error) {
+        throw new ConfigError([listenProblem(error, hostname, port)]);
+      }
     },
     async stop() {
       drain("signal");

@@ -27,9 +27,7 @@ export async function run(): Promise<never> {
       complain(error.message);
       Deno.exit(EXIT.unreachable);
     }
-    const problems = error instanceof Deno.errors.AddrInUse
-      ? [error.message]
-      : startProblems(error);
+    const problems = startProblems(error);
     if (problems === null) throw error;
     const [command] = Deno.args;
     complain(
