@@ -82,8 +82,9 @@ export function createFinish(parts: {
       let cacheControl: string | null = null;
       let vary: string | null = null;
       let isEndless = false;
-      const kept: [string, string][] = [];
-      for (const [name, value] of lines) {
+      const kept: (readonly [string, string])[] = [];
+      for (const line of lines) {
+        const [name, value] = line;
         switch (name) {
           case "set-cookie":
             // An upstream must not sign people in or out of the gateway (session fixation).
@@ -104,7 +105,7 @@ export function createFinish(parts: {
         if (HOP_BY_HOP_NAMES.has(name) || connectionBound?.has(name)) continue;
         if (makesPrivate && isCdnVariant(name)) continue;
         if (cors !== null && name.startsWith("access-control-")) continue;
-        kept.push([name, value]);
+        kept.push(line);
       }
 
       const streamed = body instanceof ReadableStream && caller !== null

@@ -42,7 +42,9 @@ export function forwardingHeaders(
  * that write `X-Forwarded-For` let a client's own `Forwarded` through.
  */
 function forwarded({ hops }: ClientInfo, host: string, proto: string): string {
-  const chain = hops.map((hop) => `for=${node(hop)}`).join(", ");
+  const [first = "", ...others] = hops;
+  let chain = `for=${node(first)}`;
+  for (const hop of others) chain += `, for=${node(hop)}`;
   return `${chain};host=${quote(host)};proto=${proto}`;
 }
 

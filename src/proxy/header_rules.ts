@@ -34,9 +34,9 @@ export function compileHeaderRules(
 export function applyToPairs(
   { removed, set }: HeaderRules,
   pairs: readonly (readonly [string, string])[],
-): [string, string][] {
+): (readonly [string, string])[] {
   const kept = pairs.filter(([name]) => !removed.has(foldHeaderName(name)));
-  return [...kept, ...set].map(([name, value]) => [name, value]);
+  return [...kept, ...set];
 }
 
 /** Applies rules to the headers of an answer, in place. */

@@ -19,7 +19,7 @@ import { applyToPairs } from "./header_rules.ts";
 import type { PreparedRoute } from "./route.ts";
 
 /** Name and value pairs, as `fetch` takes them. */
-export type HeaderPairs = [string, string][];
+export type HeaderPairs = (readonly [string, string])[];
 
 /** Makes the headers of one request; a promise only when an assertion has to be signed. */
 export type OutgoingHeaders = (
@@ -77,17 +77,16 @@ export function createOutgoingHeaders(parts: {
     const isProtected = token !== null;
     const connectionBound = connectionOptions(incoming);
     const pairs: HeaderPairs = [];
-    for (const [name, value] of incoming) {
+    for (const line of incoming) {
+      const [name, value] = line;
       if (staysBehind(name) || connectionBound?.has(name)) continue;
       const passed = passable(name, value, token, upstream.forwardToken);
-      if (passed !== null) pairs.push([name, passed]);
+      if (passed !== null) pairs.push(passed === value ? line : [name, passed]);
     }
     if (upstream.via) pairs.push(["via", VIA]);
     if (upstream.passesHost) pairs.push(["host", authority]);
     for (const pair of forwardingHeaders(inbound, ownProto)) pairs.push(pair);
-    if (isProtected) {
-      for (const [name, value] of upstream.identityHeaders(token)) pairs.push([name, value]);
-    }
+    if (isProtected) pairs.push(...upstream.identityHeaders(token));
     return requestHeaders === null ? pairs : applyToPairs(requestHeaders, pairs);
   }
 
