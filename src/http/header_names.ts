@@ -56,43 +56,51 @@ export const OVERRIDING_PREFIXES: readonly string[] = [
   "ssl-client-",
   "x-ssl-client-",
   "x-client-cert",
+  // RFC 9440
+  "client-cert",
+  "x-amzn-mtls-",
   "x-appengine-",
   "x-azure-",
+  "x-ms-original-",
+  "x-waws-",
+  "x-vercel-",
+  // Next.js and Astro between their own parts: paths, among others.
   "x-middleware-",
+  "x-invoke-",
+  "x-matched-path",
+  "x-astro-",
+  // To Rack: where files are that the answer is made of (CVE-2025-61780).
+  "x-sendfile",
+  "x-accel-",
+  "forwarded-",
+  "x-forward-",
   "cf-connecting-ip",
   "cf-pseudo-ip",
 ];
 
+/** Last words of such names: every CDN has a name of its own for the client's address. */
+export const OVERRIDING_ENDINGS: readonly string[] = ["-ip", "-ipv6", "-clientip", "-override"];
+
 /** Single names of the same kind: CDN and load balancer conventions, WebLogic's, PHP's, httpoxy. */
 export const OVERRIDING: readonly string[] = [
   "x-forwarded",
-  "x-real-ip",
-  "x-client-ip",
-  "x-clientip",
-  "x-cluster-client-ip",
-  "x-remote-ip",
   "x-remote-addr",
+  "x-remote-host",
   "x-remote-user",
-  "x-proxyuser-ip",
   "x-host",
   "x-scheme",
   "x-url-scheme",
-  "x-method-override",
   "x-override-url",
   "x-arr-ssl",
   "x-arr-clientcert",
-  "true-client-ip",
-  "fastly-client-ip",
-  "fly-client-ip",
-  "client-ip",
   "remote-addr",
   "remote-user",
   "remote-host",
   "proxy",
-  "proxy-client-ip",
-  "wl-proxy-client-ip",
   "wl-proxy-ssl",
   "front-end-https",
+  // Of WebDAV's COPY and MOVE (RFC 4918 §10.3): a second URL, which no route has been asked about.
+  "destination",
 ];
 
 /** What `Connection` names belongs to this connection only (RFC 9110 §7.6.1); `null`: nothing. */
@@ -131,7 +139,8 @@ export function isPlainHeaderName(name: string): boolean {
 /** Whether a folded name is one that a backend may let override method, URL or client. */
 export function isOverriding(folded: string): boolean {
   return OVERRIDING_SET.has(folded) ||
-    OVERRIDING_PREFIXES.some((prefix) => folded.startsWith(prefix));
+    OVERRIDING_PREFIXES.some((prefix) => folded.startsWith(prefix)) ||
+    OVERRIDING_ENDINGS.some((ending) => folded.endsWith(ending));
 }
 
 const OVERRIDING_SET: ReadonlySet<string> = new Set(OVERRIDING);

@@ -89,11 +89,34 @@ Deno.test("what overrides method, URL or client stays behind, unless a route let
     "proxy",
     "x-middleware-subrequest",
     "x-envoy-original-path",
+    "client-cert",
+    "client-cert-chain",
+    "x-amzn-mtls-clientcert-subject",
+    "x-sendfile-type",
+    "x-accel-mapping",
+    "x-invoke-path",
+    "x-matched-path",
+    "x-astro-path",
+    "x-ms-original-url",
+    "x-http-host-override",
+    "x-http-path-override",
+    "forwarded-for",
+    "x-forward-for",
+    "destination",
   ];
   const open = createRequestHeaderFilter({ identityHeaders: [], passHeaders: overriding });
   for (const name of overriding) {
     assert.equal(staysBehind(name), true, name);
     assert.equal(open(name), false, name);
+  }
+  // Every CDN has a name of its own for the client's address.
+  fc.assert(fc.property(fc.stringMatching(/^[a-z][a-z-]{0,12}[a-z]$/), (maker) => {
+    for (const kind of ["ip", "client-ip", "connecting-ip", "real-ip", "method-override"]) {
+      assert.equal(staysBehind(`${maker}-${kind}`), true, `${maker}-${kind}`);
+    }
+  }));
+  for (const name of ["hx-current-url", "x-requested-with", "x-zip", "ip-hint", "x-trip"]) {
+    assert.equal(staysBehind(name), false, name);
   }
   const stubborn = createRequestHeaderFilter({
     identityHeaders: [],
