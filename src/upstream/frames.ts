@@ -26,6 +26,10 @@ export function isSendableCode(code: number): boolean {
 
 const MAX_CONTROL_BYTES = 125;
 
+/** So many fragments a message may have, and more only where they are this long on average. */
+const MANY_FRAGMENTS = 4_096;
+const FRAGMENT_BYTES = 16;
+
 /** Text as it is written, without the byte order mark being eaten. */
 const DECODE = { fatal: true, ignoreBOM: true } as const;
 
@@ -61,8 +65,9 @@ export class FrameReader {
   #available = 0;
   /** The head of the frame whose payload is awaited. */
   #head: { readonly opcode: number; readonly fin: boolean; readonly length: number } | null = null;
-  /** Of the message that is under way. */
-  #fragments: Uint8Array[] = [];
+  /** Of the message that is under way: one growing piece, for fragments are many at will. */
+  #message = new Uint8Array();
+  #fragmentCount = 0;
   #messageOpcode = 0;
   #messageBytes = 0;
   #isOver = false;
@@ -136,18 +141,33 @@ export class FrameReader {
     payload: Uint8Array<ArrayBuffer>,
   ): Arrival | "nothing" {
     if (opcode !== OPCODE.continuation) this.#messageOpcode = opcode;
-    this.#messageBytes += payload.length;
-    // Empty ones are many at will, and nothing is lost without them.
-    if (payload.length > 0) this.#fragments.push(payload);
+    const isWhole = fin && this.#fragmentCount === 0;
+    if (!isWhole) this.#append(payload);
+    if (this.#fragmentCount > MANY_FRAGMENTS + this.#messageBytes / FRAGMENT_BYTES) {
+      return violation(1009, "a message is in too many pieces");
+    }
     if (!fin) return "nothing";
-    const whole = joined(this.#fragments, this.#messageBytes);
+    const whole = isWhole ? payload : this.#message.slice(0, this.#messageBytes);
     const isText = this.#messageOpcode === OPCODE.text;
-    this.#fragments = [];
+    this.#message = new Uint8Array();
+    this.#fragmentCount = 0;
     this.#messageBytes = 0;
     this.#messageOpcode = 0;
     if (!isText) return { kind: "binary", data: whole };
     const data = decoded(whole);
     return data === null ? violation(1007, "a text is not UTF-8") : { kind: "text", data };
+  }
+
+  #append(payload: Uint8Array): void {
+    const bytes = this.#messageBytes + payload.length;
+    if (bytes > this.#message.length) {
+      const larger = new Uint8Array(Math.max(bytes, 2 * this.#message.length));
+      larger.set(this.#message.subarray(0, this.#messageBytes));
+      this.#message = larger;
+    }
+    this.#message.set(payload, this.#messageBytes);
+    this.#messageBytes = bytes;
+    this.#fragmentCount++;
   }
 
   /** The next bytes in one piece, left where they are; `null` if they have not all come. */

@@ -65,7 +65,13 @@ const LOW_WATER_BYTES = 64 * 1024;
 const HIGH_WATER_BYTES = 1024 * 1024;
 /** Where the runtime can not pause, this much may wait before the connection is given up. */
 const LIMIT_BYTES = 16 * 1024 * 1024;
+/** How soon it is looked whether a slow reader has read; more and more rarely while it has not. */
 const DRAIN_CHECK_MS = 20;
+const MAX_DRAIN_CHECK_MS = 1_000;
+/** A reader that has read nothing for so long does not read: it holds a connection of the upstream. */
+const STALLED_MS = 60_000;
+
+const TOO_SLOW = "the other side reads too slowly";
 
 /** A joined pair. */
 export interface Bridge {
@@ -74,7 +80,12 @@ export interface Bridge {
 }
 
 /** Joins two ends. `onClosed` is called once, when both are done for. */
-export function bridge(client: SocketEnd, upstream: SocketEnd, onClosed: () => void): Bridge {
+export function bridge(
+  client: SocketEnd,
+  upstream: SocketEnd,
+  onClosed: () => void,
+  { stalledMs = STALLED_MS } = {},
+): Bridge {
   let closed = false;
 
   function finish(): boolean {
@@ -93,27 +104,46 @@ export function bridge(client: SocketEnd, upstream: SocketEnd, onClosed: () => v
   /** Sends on, and slows the sender down to what the receiver takes. */
   function relay(from: SocketEnd, to: SocketEnd): (data: Message) => void {
     let paused = false;
-    const resumeWhenDrained = () => {
+    let waitingBytes = 0;
+    let readAtMs = 0;
+
+    function lookSoon(afterMs: number): void {
+      setTimeout(() => resumeWhenDrained(afterMs), afterMs);
+    }
+
+    function resumeWhenDrained(waitedMs: number): void {
       if (closed) return;
-      if (to.bufferedBytes() > LOW_WATER_BYTES) {
-        setTimeout(resumeWhenDrained, DRAIN_CHECK_MS);
+      const nowMs = performance.now();
+      const bytes = to.bufferedBytes();
+      if (bytes <= LOW_WATER_BYTES) {
+        paused = false;
+        from.resume?.();
         return;
       }
-      paused = false;
-      from.resume?.();
-    };
+      const hasRead = bytes < waitingBytes;
+      waitingBytes = bytes;
+      if (hasRead) readAtMs = nowMs;
+      else if (nowMs - readAtMs >= stalledMs) {
+        end(CLOSE_CODE.tryAgainLater, TOO_SLOW);
+        return;
+      }
+      lookSoon(hasRead ? DRAIN_CHECK_MS : Math.min(2 * waitedMs, MAX_DRAIN_CHECK_MS, stalledMs));
+    }
+
     return (data) => {
       if (closed) return;
       // Of what waits already: one large message is no slow reader.
       if (from.pause === undefined && to.bufferedBytes() > LIMIT_BYTES) {
-        end(CLOSE_CODE.tryAgainLater, "the other side reads too slowly");
+        end(CLOSE_CODE.tryAgainLater, TOO_SLOW);
         return;
       }
       to.send(data);
       if (from.pause !== undefined && !paused && to.bufferedBytes() > HIGH_WATER_BYTES) {
         paused = true;
         from.pause();
-        setTimeout(resumeWhenDrained, DRAIN_CHECK_MS);
+        waitingBytes = to.bufferedBytes();
+        readAtMs = performance.now();
+        lookSoon(DRAIN_CHECK_MS);
       }
     };
   }

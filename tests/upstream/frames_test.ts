@@ -127,6 +127,28 @@ Deno.test("what breaks the rules is told with the code that it deserves, and not
   }
 });
 
+Deno.test("a message in more pieces than anybody needs is refused, and keeps little meanwhile", () => {
+  const frame = (
+    first: number,
+    text: string,
+  ) => [first, text.length, ...new TextEncoder().encode(text)];
+  const pieces = (count: number, text: string) =>
+    Uint8Array.from([
+      ...frame(0x01, text),
+      ...Array.from({ length: count - 2 }, () => frame(0x00, text)).flat(),
+      ...frame(0x80, text),
+    ]);
+  const [whole] = new FrameReader(1 << 20).push(pieces(4_000, "x"));
+  assert.deepEqual(whole, { kind: "text", data: "x".repeat(4_000) });
+  const long = "x".repeat(64);
+  const [many] = new FrameReader(1 << 20).push(pieces(10_000, long));
+  assert.deepEqual(many, { kind: "text", data: long.repeat(10_000) });
+  for (const text of ["x", ""]) {
+    const [refused] = new FrameReader(1 << 20).push(pieces(20_000, text));
+    assert.equal(refused?.kind === "violation" ? refused.code : 0, 1009, `"${text}"`);
+  }
+});
+
 Deno.test("close frames with and without a code", () => {
   const empty = new Uint8Array();
   assert.deepEqual(read(frame(OPCODE.close, empty)), [{ kind: "close", code: null, reason: "" }]);
