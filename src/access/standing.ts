@@ -7,6 +7,7 @@ import type { WaitUntil } from "../base/background.ts";
 import type { ProblemCode } from "../http/problem.ts";
 import type { RevocationView } from "../sessions/revocation_view.ts";
 import type { CallerToken, VerifiedToken } from "../tokens/claims.ts";
+import type { VerifiedForeign } from "../tokens/issuers/claims.ts";
 import type { ForeignFailure, Issuers } from "../tokens/issuers/issuers.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 
@@ -30,11 +31,14 @@ export type Authenticate = (
   waitUntil: WaitUntil,
 ) => Authentication | Promise<Authentication>;
 
+/** A token of anybody's that stands, or the code of the refusal. */
+export type BearerAuthentication = VerifiedToken | VerifiedForeign | StandingProblem;
+
 /** The same for a Bearer token, which somebody else may have signed. */
 export type AuthenticateBearer = (
   token: string,
   waitUntil: WaitUntil,
-) => CallerToken | StandingProblem | Promise<CallerToken | StandingProblem>;
+) => BearerAuthentication | Promise<BearerAuthentication>;
 
 /**
  * Prepares authentication. A token seen before, with a fresh view, is decided
@@ -81,7 +85,7 @@ export function createAuthenticateBearer(options: {
     token: string,
     waitUntil: WaitUntil,
     own: StandingProblem,
-  ): Promise<CallerToken | StandingProblem> {
+  ): Promise<BearerAuthentication> {
     const verified = await issuers.verify(token, waitUntil);
     if (verified === "not_foreign") return own;
     return typeof verified === "string"

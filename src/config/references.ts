@@ -44,6 +44,7 @@ export function danglingReferences(file: ConfigFile): string[] {
       }
     }
   });
+  problems.push(...exchangeProblems(file));
   problems.push(...identityHeaderProblems(file));
   const identityNames = new Set(
     Object.values(file.upstreams).flatMap((upstream) => Object.keys(upstream.headers))
@@ -98,6 +99,22 @@ function reservedClaims({ identity, providers, tokens }: ConfigFile): string[] {
     );
   }
   return problems;
+}
+
+/** Upstreams that clients may get tokens for, which have to know them for what they are. */
+function exchangeProblems({ clients, upstreams }: ConfigFile): string[] {
+  return Object.entries(clients).flatMap(([id, { exchange }]) =>
+    (exchange?.audience ?? []).flatMap((name, index) => {
+      const where = `clients.${id}.exchange.audience[${index}]`;
+      if (!Object.hasOwn(upstreams, name)) {
+        const known = Object.keys(upstreams).join(", ") || "none";
+        return [`${where}: there is no upstream "${name}"; known: ${known}`];
+      }
+      return upstreams[name]?.assertion === false
+        ? [`${where}: the upstream gets no assertions; set upstreams.${name}.assertion`]
+        : [];
+    })
+  );
 }
 
 /** Postern's own paths come first, then the routes in order. */

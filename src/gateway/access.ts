@@ -23,7 +23,7 @@ import { createRefusalWords } from "../access/refusal.ts";
 import type { RefusalWords } from "../access/refusal.ts";
 import { createStepUp } from "../access/step_up.ts";
 import { createAuthenticate } from "../access/standing.ts";
-import type { Authenticate } from "../access/standing.ts";
+import type { Authenticate, AuthenticateBearer } from "../access/standing.ts";
 import { createCookieJar } from "../browser/cookies.ts";
 import type { CookieJar } from "../browser/cookies.ts";
 import { createCors } from "../browser/cors.ts";
@@ -58,6 +58,7 @@ export interface Access {
   /** `null`: nobody else's tokens are taken. */
   readonly issuers: Issuers | null;
   readonly authenticate: Authenticate;
+  readonly authenticateBearer: AuthenticateBearer;
   readonly sessions: Sessions;
   readonly providers: Providers;
   readonly jar: CookieJar;
@@ -119,18 +120,20 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
   const dpop = config.dpop === null
     ? null
     : createDpop({ options: config.dpop, hmacKeys: keys.hmacKeys, clock });
+  const authenticateBearer = createBearer(core, issuers, authenticate);
   const identify = createIdentify({
     proveKey: createProveKey(dpop),
     csrf,
     verifier,
     authenticate,
-    authenticateBearer: createBearer(core, issuers, authenticate),
+    authenticateBearer,
     renew,
   });
   return {
     verifier,
     issuers,
     authenticate,
+    authenticateBearer,
     sessions,
     providers,
     jar,

@@ -19,8 +19,6 @@ import { createAuthenticateClient } from "../endpoints/standards/clients.ts";
 import { introspection } from "../endpoints/standards/introspect.ts";
 import { revocation } from "../endpoints/standards/revoke.ts";
 import { resourceMetadata } from "../endpoints/standards/resource_metadata.ts";
-import { clientCredentials, serverMetadata } from "../endpoints/token/client_credentials.ts";
-import { createAuthenticateMachine } from "../endpoints/token/machine_clients.ts";
 import { tokenTransport } from "../endpoints/token/token.ts";
 import { fail } from "../http/endpoint.ts";
 import type { GatewayEnv } from "../http/endpoint.ts";
@@ -29,8 +27,8 @@ import { createHandovers } from "../sign_in/handover.ts";
 import { createPasswordSignIn } from "../sign_in/password.ts";
 import { createThrottle } from "../sign_in/throttle.ts";
 import { createSeal } from "../tokens/seal.ts";
-import { FOREIGN_ALGORITHMS } from "../tokens/issuers/options.ts";
 import type { Access } from "./access.ts";
+import { clientEndpoints } from "./client_endpoints.ts";
 import type { Core } from "./core.ts";
 import { namedSources } from "./sources.ts";
 import { timedSource } from "./timed_sources.ts";
@@ -108,29 +106,9 @@ export function createEndpoints(parts: {
   const authenticateClient = createAuthenticateClient(config.introspection);
   own.route("/", introspection({ sessions, verifier, issuers, authenticateClient }));
   if (config.clients.length > 0) {
-    own.route(
-      "/",
-      clientCredentials({
-        authenticate: createAuthenticateMachine({
-          machines: config.clients,
-          audiences: [config.tokens.issuer, `${origin}${paths.auth}/token`],
-          clock: parts.core.clock,
-          clockToleranceSeconds: config.tokens.clockToleranceSeconds,
-        }),
-        keys,
-        tokens: config.tokens,
-        clock: parts.core.clock,
-      }),
-    );
-    app.route(
-      "/",
-      serverMetadata({
-        origin,
-        prefix: paths.auth,
-        issuer: config.tokens.issuer,
-        algorithms: FOREIGN_ALGORITHMS,
-      }),
-    );
+    const { token, metadata } = clientEndpoints(parts.core, access, config);
+    own.route("/", token);
+    app.route("/", metadata);
   }
   if (issuers !== null) app.route("/", resourceMetadata(protectedResource(config)));
   own.route("/", alive());

@@ -17,7 +17,12 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 /** A parsed body, or what is wrong with it. */
 export type BodyOutcome =
-  | { readonly kind: "fields"; readonly fields: Fields }
+  | {
+    readonly kind: "fields";
+    readonly fields: Fields;
+    /** Whether a form has a name more than once; of its values the last is in `fields`. */
+    readonly repeated: boolean;
+  }
   | { readonly kind: "problem"; readonly problem: Problem };
 
 /** Reads a JSON object, or an urlencoded or multipart form. */
@@ -29,7 +34,7 @@ export async function readFields(request: Request): Promise<BodyOutcome> {
     try {
       const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
       if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-        return { kind: "fields", fields: value as Fields };
+        return { kind: "fields", fields: value as Fields, repeated: false };
       }
       return problem({ code: "invalid_request", detail: "The body must be a JSON object." });
     } catch {
@@ -41,12 +46,14 @@ export async function readFields(request: Request): Promise<BodyOutcome> {
       const form = await new Response(bytes, {
         headers: { "content-type": request.headers.get("content-type") ?? "" },
       }).formData();
-      return { kind: "fields", fields: Object.fromEntries(form) };
+      const names = Array.from(form.keys());
+      const repeated = new Set(names).size < names.length;
+      return { kind: "fields", fields: Object.fromEntries(form), repeated };
     } catch {
       return problem({ code: "invalid_request", detail: "The form can not be read." });
     }
   }
-  if (bytes.length === 0) return { kind: "fields", fields: {} };
+  if (bytes.length === 0) return { kind: "fields", fields: {}, repeated: false };
   return problem({
     code: "unsupported_media_type",
     detail: "Send application/json or a form.",

@@ -26,6 +26,8 @@ const of = (
 const CATEGORIES: Readonly<Record<AuditEvent["event"], Category>> = {
   sign_in: of("authentication session", "start", "success"),
   client_token: of("authentication session", "start", "success"),
+  token_exchanged: of("authentication session", "info", "success"),
+  exchange_denied: of("authentication session", "denied", "failure"),
   sign_in_failed: of("authentication", "start", "failure"),
   sign_in_throttled: of("authentication", "denied", "failure"),
   refresh: of("authentication session", "info", "success"),

@@ -10,6 +10,18 @@ export type AuditEvent =
   | { readonly event: "sign_in"; readonly subject: string; readonly sid: string }
   /** A program got an access token. */
   | { readonly event: "client_token"; readonly client: string }
+  /** A program got a token of an upstream's for a caller's (RFC 8693). */
+  | {
+    readonly event: "token_exchanged";
+    readonly subject: string;
+    readonly sid?: string;
+    readonly client: string;
+    /** The upstream. */
+    readonly audience: string;
+    /** Who acts for the subject. */
+    readonly actingAs: string;
+  }
+  | { readonly event: "exchange_denied"; readonly client: string; readonly reason: string }
   | {
     readonly event: "sign_in_failed";
     readonly reason: string;

@@ -51,6 +51,8 @@ const OTHER = 99;
 const KINDS: Readonly<Record<AuditEvent["event"], Kind>> = {
   sign_in: authentication(LOGON, 1),
   client_token: authentication(LOGON, 1),
+  token_exchanged: authentication(OTHER, 1, "Exchange"),
+  exchange_denied: authentication(OTHER, 2, "Exchange"),
   sign_in_failed: authentication(LOGON, 2),
   sign_in_throttled: authentication(LOGON, 2),
   refresh: authentication(OTHER, 1, "Refresh"),

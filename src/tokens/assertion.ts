@@ -5,6 +5,7 @@
  * @module
  */
 import type { Clock } from "../base/clock.ts";
+import type { JsonValue } from "../base/json.ts";
 import { GROUPS_CLAIM } from "./claims.ts";
 import type { CallerToken } from "./claims.ts";
 import { KeyRingError } from "./key_ring.ts";
@@ -18,6 +19,64 @@ export type MintAssertion = (token: CallerToken) => string | Promise<string>;
 /** An assertion is minted anew when less than this share of its life is left. */
 const RENEW_AT_SHARE_LEFT = 0.5;
 
+/** What assertions of one upstream are made with. */
+export interface AssertionParts {
+  readonly keys: KeyRing;
+  readonly upstream: string;
+  readonly config: AssertionConfig;
+  readonly issuer: string;
+  readonly subjectClaim: string | null;
+}
+
+/** What an assertion says beside who is calling; `undefined` takes a claim of theirs out. */
+export type FurtherClaims = Readonly<Record<string, JsonValue | undefined>>;
+
+/** Signs one assertion. */
+export type SignAssertion = (
+  token: CallerToken,
+  times: { readonly issuedAtSeconds: number; readonly expiresAtSeconds: number },
+  further?: FurtherClaims,
+) => Promise<string>;
+
+/**
+ * Prepares the signature of assertions for one upstream.
+ *
+ * @throws {KeyRingError} when the ring has no private key for the algorithm.
+ */
+export function createAssertionSigner(parts: AssertionParts): SignAssertion {
+  const { config, issuer, subjectClaim } = parts;
+  const key = parts.keys.signerFor(config.alg);
+  if (key === null) {
+    throw new KeyRingError([
+      `upstreams.${parts.upstream}.assertion: POSTERN_KEYS has no private ${config.alg} key; ` +
+      "add one after the signing key (`deno task keys` prints such a set)",
+    ]);
+  }
+
+  return function signAssertion(token, { issuedAtSeconds, expiresAtSeconds }, further = {}) {
+    // What is between the gateway and the caller is no business of an upstream.
+    const { nbf: _nbf, cnf: _cnf, [GROUPS_CLAIM]: _groups, ...claims } = token.claims;
+    return signJwt(
+      "assertion",
+      {
+        ...claims,
+        ...(subjectClaim === null ? {} : { [subjectClaim]: token.subject }),
+        ...(token.client === null ? {} : { client_id: token.client }),
+        ...further,
+        iss: issuer,
+        aud: config.audience,
+        sub: token.subject,
+        ...(token.sid === null ? {} : { sid: token.sid }),
+        jti: crypto.randomUUID(),
+        iat: issuedAtSeconds,
+        exp: expiresAtSeconds,
+        token_type: "assertion",
+      },
+      key,
+    );
+  };
+}
+
 /**
  * Prepares assertions for one upstream. One signature serves a session until
  * half of the assertion's life is over; the memory is tied to the verified
@@ -25,51 +84,24 @@ const RENEW_AT_SHARE_LEFT = 0.5;
  *
  * @throws {KeyRingError} when the ring has no private key for the algorithm.
  */
-export function createAssertionMinter(options: {
-  readonly keys: KeyRing;
-  readonly upstream: string;
-  readonly config: AssertionConfig;
-  readonly issuer: string;
-  readonly subjectClaim: string | null;
-  readonly clock: Clock;
-}): MintAssertion {
-  const { config, clock } = options;
-  const signer = options.keys.signerFor(config.alg);
-  if (signer === null) {
-    throw new KeyRingError([
-      `upstreams.${options.upstream}.assertion: POSTERN_KEYS has no private ${config.alg} key; ` +
-      "add one after the signing key (`deno task keys` prints such a set)",
-    ]);
-  }
-  const key = signer;
+export function createAssertionMinter(
+  options: AssertionParts & { readonly clock: Clock },
+): MintAssertion {
+  const { config: { ttlSeconds }, clock } = options;
+  const sign = createAssertionSigner(options);
   const minted = new WeakMap<CallerToken, { jwt: string; fromMs: number; renewAtMs: number }>();
 
   async function mint(token: CallerToken): Promise<string> {
     const nowMs = clock();
     const issuedAtSeconds = Math.floor(nowMs / 1000);
-    // What is between the gateway and the caller is no business of an upstream.
-    const { nbf: _nbf, cnf: _cnf, [GROUPS_CLAIM]: _groups, ...claims } = token.claims;
-    const jwt = await signJwt(
-      "assertion",
-      {
-        ...claims,
-        ...(options.subjectClaim === null ? {} : { [options.subjectClaim]: token.subject }),
-        iss: options.issuer,
-        aud: config.audience,
-        sub: token.subject,
-        ...(token.sid === null ? {} : { sid: token.sid }),
-        ...(token.client === null ? {} : { client_id: token.client }),
-        jti: crypto.randomUUID(),
-        iat: issuedAtSeconds,
-        exp: issuedAtSeconds + config.ttlSeconds,
-        token_type: "assertion",
-      },
-      key,
-    );
+    const jwt = await sign(token, {
+      issuedAtSeconds,
+      expiresAtSeconds: issuedAtSeconds + ttlSeconds,
+    });
     minted.set(token, {
       jwt,
       fromMs: nowMs,
-      renewAtMs: nowMs + config.ttlSeconds * 1000 * (1 - RENEW_AT_SHARE_LEFT),
+      renewAtMs: nowMs + ttlSeconds * 1000 * (1 - RENEW_AT_SHARE_LEFT),
     });
     return jwt;
   }

@@ -15,6 +15,14 @@ import { FOREIGN_ALGORITHMS } from "../../tokens/issuers/options.ts";
 import { readToken, verifySignature } from "../../tokens/issuers/signature.ts";
 import { credentialOf } from "../standards/clients.ts";
 
+/** What a program may exchange callers' tokens for (RFC 8693). */
+export interface ExchangeOptions {
+  /** Names of upstreams. */
+  readonly audience: readonly string[];
+  /** The most that a token may say, whatever the caller's own says. */
+  readonly scope: readonly string[];
+}
+
 /** A program in the configuration. */
 export interface MachineOptions {
   readonly id: string;
@@ -22,8 +30,10 @@ export interface MachineOptions {
   readonly secretSha256: string | null;
   /** Its public JWK set; `null`: it has none. */
   readonly jwks: JsonValue;
-  /** What its tokens may say. */
-  readonly scope: readonly string[];
+  /** What tokens for itself may say; `null`: it gets none. */
+  readonly scope: readonly string[] | null;
+  /** What it may exchange callers' tokens for; `null`: nothing. */
+  readonly exchange: ExchangeOptions | null;
 }
 
 /** Whose request it is; `null`: nobody's that we know. */

@@ -195,6 +195,7 @@ Deno.test("a program that floods us with assertions shuts out nobody but itself"
       secretSha256: null,
       jwks: JSON.parse(JSON.stringify({ keys: [jwk] })),
       scope: [],
+      exchange: null,
     })),
     audiences: ["us"],
     clock,
