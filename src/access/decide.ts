@@ -12,6 +12,7 @@ import type { Sessions } from "../sessions/sessions.ts";
 import type { CallerToken } from "../tokens/claims.ts";
 import type { Credential, ReadCredential } from "./credential.ts";
 import type { Caller, Identify, Refusal } from "./identify.ts";
+import type { DeviceOffers } from "./offers.ts";
 import type { AccessRule } from "./rule.ts";
 
 /** Why a request goes no further, with what its answer needs. */
@@ -45,8 +46,29 @@ export function createDecide(parts: {
   readonly sessions: Pick<Sessions, "status">;
   readonly clock: Clock;
   readonly onAuthenticated: HearAuthentication;
+  /** Say which sessions have been without a key for too long; `null`: none has to have one. */
+  readonly offers: Pick<DeviceOffers, "isOverdue"> | null;
 }): Decide {
-  const { readCredential, identify, sessions, clock, onAuthenticated } = parts;
+  const { readCredential, identify, sessions, clock, onAuthenticated, offers } = parts;
+
+  /** What the token lacks, or `null`. */
+  function unmet(token: CallerToken, rule: AccessRule): Problem | null {
+    const { claims, bound } = token;
+    // Behind a token that others signed there is no session to bind.
+    const isOverdue = token.sid !== null && (offers?.isOverdue(token) ?? false);
+    if ((rule.deviceBound && bound === null) || isOverdue) return { code: "binding_required" };
+    if (rule.satisfied !== null && !rule.satisfied(claims)) {
+      return {
+        code: "insufficient_scope",
+        ...(rule.requiredScope === undefined ? {} : { scope: rule.requiredScope }),
+      };
+    }
+    const { authentication } = rule;
+    if (authentication === null || isAuthenticationMet(authentication, claims, clock())) {
+      return null;
+    }
+    return { code: "insufficient_user_authentication", authentication };
+  }
 
   function authorised(
     named: Caller | Refusal,
@@ -59,7 +81,7 @@ export function createDecide(parts: {
     }
     if (rule.strict) return strictly(named, rule, credential);
     onAuthenticated(transportOf(credential, true), "accepted");
-    return verdict(named, unmet(named.token, rule, clock), credential);
+    return verdict(named, unmet(named.token, rule), credential);
   }
 
   async function strictly(
@@ -71,7 +93,7 @@ export function createDecide(parts: {
     onAuthenticated(transportOf(credential, true), isLive ? "accepted" : "session_revoked");
     return verdict(
       caller,
-      isLive ? unmet(caller.token, rule, clock) : { code: "session_revoked" },
+      isLive ? unmet(caller.token, rule) : { code: "session_revoked" },
       credential,
     );
   }
@@ -99,18 +121,4 @@ function verdict(caller: Caller, problem: Problem | null, credential: Credential
   if (problem === null) return { kind: "allowed", caller };
   const { token, setCookies } = caller;
   return { kind: "refused", problem, clearCookies: false, credential, token, setCookies };
-}
-
-/** What the token lacks, or `null`. */
-function unmet({ claims, bound }: CallerToken, rule: AccessRule, clock: Clock): Problem | null {
-  if (rule.deviceBound && bound === null) return { code: "binding_required" };
-  if (rule.satisfied !== null && !rule.satisfied(claims)) {
-    return {
-      code: "insufficient_scope",
-      ...(rule.requiredScope === undefined ? {} : { scope: rule.requiredScope }),
-    };
-  }
-  const { authentication } = rule;
-  if (authentication === null || isAuthenticationMet(authentication, claims, clock())) return null;
-  return { code: "insufficient_user_authentication", authentication };
 }

@@ -12,6 +12,7 @@ import type { Problem } from "../http/problem.ts";
 import type { CallerToken } from "../tokens/claims.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import type { Credential } from "./credential.ts";
+import type { DeviceOffers } from "./offers.ts";
 import type { ProveKey } from "./prove_key.ts";
 import type { Renew } from "./renew.ts";
 import type { AccessRule } from "./rule.ts";
@@ -51,8 +52,10 @@ export function createIdentify(parts: {
   readonly authenticateBearer: AuthenticateBearer;
   readonly renew: Renew;
   readonly proveKey: ProveKey;
+  /** Asks browsers to bind their session; `null`: switched off. */
+  readonly offers: DeviceOffers | null;
 }): Identify {
-  const { csrf, verifier, authenticate, authenticateBearer, renew, proveKey } = parts;
+  const { csrf, verifier, authenticate, authenticateBearer, renew, proveKey, offers } = parts;
   type Rule = Parameters<Identify>[2];
 
   /** From our own origin, or from one that the route trusts with cookies. */
@@ -95,7 +98,9 @@ export function createIdentify(parts: {
         const trusted = asking.upgrades
           ? passesOriginRule(asking, rule)
           : isSafeMethod(asking.method) || await passesCsrf(asking, token.sid, cookies, rule);
-        return trusted ? { token, setCookies: NO_COOKIES } : refused("csrf_failed");
+        if (!trusted) return refused("csrf_failed");
+        if (offers !== null && token.bound === null) await offers.onSight(asking, token, cookies);
+        return { token, setCookies: NO_COOKIES };
       }
       code = token;
     }

@@ -22,10 +22,12 @@ export type Renewal =
 
 /** Exchanges the refresh token of a cookie; what proves that the request is genuine comes before. */
 export type Renew = (
-  asking: Pick<Asking, "around" | "signal"> & {
+  asking: Pick<Asking, "around" | "origin" | "signal"> & {
     readonly headers: { get(name: string): string | null };
   },
   refreshToken: string,
+  /** Thumbprint of the key that the request has proven. */
+  provenJkt?: string,
 ) => Promise<Renewal>;
 
 /** Prepares {@link Renew}. */
@@ -35,8 +37,12 @@ export function createRenew(
     readonly toCookies: ToCookies;
   },
 ): Renew {
-  return async function renew({ headers, around, signal }, refreshToken) {
-    const outcome = await sessions.refresh(refreshToken, presenterOf(headers, signal, around));
+  return async function renew({ headers, around, origin, signal }, refreshToken, provenJkt) {
+    const presenter = presenterOf(headers, signal, around);
+    const outcome = await sessions.refresh(
+      refreshToken,
+      provenJkt === undefined ? presenter : { ...presenter, provenJkt },
+    );
     if (outcome.kind !== "refreshed") {
       const problem = refreshProblem(outcome, around);
       return { kind: "refused", problem, clearCookies: endsSession(problem) };
@@ -48,6 +54,6 @@ export function createRenew(
       sid: session.sid,
       replayed: outcome.replayed,
     });
-    return { kind: "renewed", session: await toCookies(outcome.signedIn) };
+    return { kind: "renewed", session: await toCookies(outcome.signedIn, { origin, around }) };
   };
 }

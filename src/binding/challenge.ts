@@ -31,17 +31,22 @@ export interface Challenges {
   check(challenge: string, purpose: ChallengePurpose): Promise<ChallengeOutcome>;
 }
 
-/** Seconds in base 36, a dot, an HMAC-SHA-256 in base64url. */
-const SHAPE = /^([0-9a-z]{1,10})\.([A-Za-z0-9_-]{43})$/;
+/** Seconds in base 36, a random part, an HMAC-SHA-256, both in base64url. */
+const SHAPE = /^([0-9a-z]{1,10})\.([A-Za-z0-9_-]{11})\.([A-Za-z0-9_-]{43})$/;
+
+/** When a challenge was made, in seconds since the epoch; only for one that was checked. */
+export function challengeMadeAtSeconds(challenge: string): number {
+  return Number.parseInt(challenge.split(".", 1)[0] ?? "", 36);
+}
 
 /**
- * Prepares challenges. `lifeSeconds` is how long one can be answered,
+ * Prepares challenges. `lifeSeconds` is how long one can be answered, by what it is for,
  * `clockToleranceSeconds` how far the clock of another instance may be ahead.
  * The first key makes, all keys check.
  */
 export function createChallenges(options: {
   readonly hmacKeys: readonly CryptoKey[];
-  readonly lifeSeconds: number;
+  readonly lifeSeconds: Readonly<Record<ChallengePurpose["act"], number>>;
   readonly clockToleranceSeconds: number;
   readonly clock: Clock;
 }): Challenges {
@@ -52,21 +57,22 @@ export function createChallenges(options: {
   return {
     async issue(purpose) {
       const seconds = Math.floor(clock() / 1000);
-      const mac = await crypto.subtle.sign("HMAC", first, message(purpose, seconds));
-      return `${seconds.toString(36)}.${encode(new Uint8Array(mac))}`;
+      // Two that are made in one second are two: each is answered once.
+      const salt = encode(crypto.getRandomValues(new Uint8Array(8)));
+      const mac = await crypto.subtle.sign("HMAC", first, message(purpose, seconds, salt));
+      return `${seconds.toString(36)}.${salt}.${encode(new Uint8Array(mac))}`;
     },
     async check(challenge, purpose) {
-      const [, time, mac] = SHAPE.exec(challenge) ?? [];
-      if (time === undefined || mac === undefined) return "foreign";
+      const [, time, salt, mac] = SHAPE.exec(challenge) ?? [];
+      if (time === undefined || salt === undefined || mac === undefined) return "foreign";
       const seconds = Number.parseInt(time, 36);
       const bytes = Uint8Array.from(decode(mac));
-      const signed = message(purpose, seconds);
+      const signed = message(purpose, seconds, salt);
       for (const key of hmacKeys) {
         if (!(await crypto.subtle.verify("HMAC", key, bytes, signed))) continue;
         const nowSeconds = clock() / 1000;
-        return seconds > nowSeconds + clockToleranceSeconds || seconds < nowSeconds - lifeSeconds
-          ? "expired"
-          : "good";
+        const isEarly = seconds > nowSeconds + clockToleranceSeconds;
+        return isEarly || seconds < nowSeconds - lifeSeconds[purpose.act] ? "expired" : "good";
       }
       return "foreign";
     },
@@ -77,8 +83,9 @@ export function createChallenges(options: {
 function message(
   { act, origin, sid, refreshJti }: ChallengePurpose,
   seconds: number,
+  salt: string,
 ): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(
-    JSON.stringify(["device-challenge", act, origin, sid, refreshJti, seconds]),
+    JSON.stringify(["device-challenge", act, origin, sid, refreshJti, seconds, salt]),
   );
 }

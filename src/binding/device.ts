@@ -6,9 +6,11 @@
  * @module
  */
 import { decode, encode } from "jose/base64url";
-import type { Challenges } from "./challenge.ts";
-import { createProofCheck, type ProofFailure } from "./proof.ts";
+import type { Clock } from "../base/clock.ts";
+import { challengeMadeAtSeconds, type Challenges } from "./challenge.ts";
+import { createProofCheck, type Proof, type ProofFailure } from "./proof.ts";
 import { type ProofAlgorithm, type PublicJwk, readPublicJwk } from "./public_key.ts";
+import { createReplayMemory } from "./replay.ts";
 
 /** What a browser may sign with: TPMs know these two. */
 export const DEVICE_ALGORITHMS: readonly ProofAlgorithm[] = ["ES256", "RS256"];
@@ -23,6 +25,8 @@ export type DeviceFailure =
   | "foreign_challenge"
   /** Ours, but too old: the next one is to be signed. */
   | "expired_challenge"
+  /** Answered before, here: the next one is to be signed. */
+  | "replayed"
   /** Good, but by another key than the session is bound to. */
   | "key_mismatch";
 
@@ -44,22 +48,34 @@ export interface DeviceProofs {
   checkRegistration(proof: string | null, request: DeviceRequest): Promise<DeviceOutcome>;
   /**
    * A proof by the key of `identifier` (as {@link sessionIdentifier} made it).
-   * `jkt` is the thumbprint that the session is bound to; only that vouches for
-   * the key in the identifier, which the sender could have written.
+   * The sender could have written that identifier: only the thumbprint that the session is
+   * bound to vouches for its key. `jkt` is that thumbprint where it is known here; where it
+   * is not, the one that was proven has to be held against the record (`Rotation.jkt`).
    */
   checkRefresh(
     proof: string | null,
     identifier: string | null,
-    request: DeviceRequest & { readonly jkt: string },
+    request: DeviceRequest & { readonly jkt: string | null },
   ): Promise<DeviceOutcome>;
 }
 
-/** Prepares the checks. */
-export function createDeviceProofs(challenges: Challenges): DeviceProofs {
+/**
+ * Prepares the checks. A challenge is answered once on each instance: whoever sees a
+ * request on its way finds its proof spent.
+ */
+export function createDeviceProofs({ challenges, clock, lifeSeconds, replayEntries }: {
+  readonly challenges: Challenges;
+  readonly clock: Clock;
+  /** The longest life of a challenge. */
+  readonly lifeSeconds: number;
+  /** Proofs remembered. */
+  readonly replayEntries: number;
+}): DeviceProofs {
+  const used = createReplayMemory({ lifeSeconds, maxEntries: replayEntries });
   const proofs = createProofCheck({ type: "dbsc+jwt", algorithms: DEVICE_ALGORITHMS });
 
   async function answers(
-    payload: Readonly<Record<string, unknown>>,
+    { jkt, payload }: Proof,
     act: "register" | "refresh",
     request: DeviceRequest,
   ): Promise<DeviceFailure | null> {
@@ -67,8 +83,10 @@ export function createDeviceProofs(challenges: Challenges): DeviceProofs {
     if (typeof jti !== "string") return "foreign_challenge";
     const { origin, sid, refreshJti } = request;
     switch (await challenges.check(jti, { act, origin, sid, refreshJti })) {
-      case "good":
-        return null;
+      case "good": {
+        const taken = used.take(jkt, jti, challengeMadeAtSeconds(jti), clock() / 1000);
+        return taken === "fresh" ? null : "replayed";
+      }
       case "expired":
         return "expired_challenge";
       case "foreign":
@@ -80,15 +98,16 @@ export function createDeviceProofs(challenges: Challenges): DeviceProofs {
     header: string | null,
     act: "register" | "refresh",
     request: DeviceRequest,
-    known: { readonly jwk: PublicJwk; readonly jkt: string } | null,
+    known: { readonly jwk: PublicJwk; readonly jkt: string | null } | null,
   ): Promise<DeviceOutcome> {
     const refused = (failure: DeviceFailure): DeviceOutcome => ({ kind: "refused", failure });
     const jws = header === null ? null : bareString(header);
     if (jws === null) return refused("missing");
     const proof = await (known === null ? proofs.check(jws) : proofs.check(jws, known.jwk));
     if (typeof proof === "string") return refused(proof);
-    if (known !== null && proof.jkt !== known.jkt) return refused("key_mismatch");
-    const failure = await answers(proof.payload, act, request);
+    const isOther = known !== null && known.jkt !== null && proof.jkt !== known.jkt;
+    if (isOther) return refused("key_mismatch");
+    const failure = await answers(proof, act, request);
     return failure === null ? { kind: "proven", jkt: proof.jkt, jwk: proof.jwk } : refused(failure);
   }
 
@@ -131,6 +150,12 @@ function readSessionIdentifier(
     // Not one of ours.
   }
   return null;
+}
+
+/** Whether a browser does better with the next challenge. */
+export function asksForChallenge(failure: DeviceFailure): boolean {
+  return failure === "missing" || failure === "foreign_challenge" ||
+    failure === "expired_challenge" || failure === "replayed";
 }
 
 /**

@@ -18,3 +18,12 @@ export interface DpopOptions {
   /** Proofs remembered against replay, in each instance. */
   readonly replayEntries: number;
 }
+
+/** Sessions of browsers that are bound to a key of the device. */
+export interface DeviceBindingOptions {
+  /**
+   * How long after its beginning a session may be without a key, in milliseconds;
+   * after that it is let into no route with auth. `null`: for ever.
+   */
+  readonly requiredAfterMs: number | null;
+}

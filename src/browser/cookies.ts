@@ -47,11 +47,19 @@ export interface CookieJar {
   /** A `Cookie` header without ours, or `null` when nothing else is in it. */
   strip(header: string): string | null;
   /**
-   * `Set-Cookie` values of a fresh pair.
+   * `Set-Cookie` values of a fresh pair. `isRenewed`: the browser renews the access cookie
+   * by itself when it has gone, so it goes with its token.
    *
    * @throws {CookieTooLargeError} before anything is set.
    */
-  issue(pair: TokenPair, csrfToken: string, nowMs: number): string[];
+  issue(
+    pair: Omit<TokenPair, "refreshJti">,
+    csrfToken: string,
+    nowMs: number,
+    isRenewed: boolean,
+  ): string[];
+  /** Name and attributes of the access cookie, as Device Bound Session Credentials name one. */
+  readonly accessCredential: { readonly name: string; readonly attributes: string };
   /** The `Set-Cookie` value by which a browser is known again that is handed over. */
   issueHandover(value: string): string;
   clearHandover(): string;
@@ -157,12 +165,19 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
       return rest === "" ? null : rest;
     },
 
-    issue(pair, csrfToken, nowMs) {
+    accessCredential: {
+      name: accessName,
+      attributes: `Path=/; ${secure ? "Secure; " : ""}HttpOnly; SameSite=Lax`,
+    },
+
+    issue(pair, csrfToken, nowMs, isRenewed) {
       // All three last as long as the refresh token: a reopened browser still
       // has an access cookie to tell "expired" from "never signed in".
-      const maxAge = Math.max(0, Math.floor(pair.refreshExpiresAtSeconds - nowMs / 1000));
+      const lifeUntil = (seconds: number) => Math.max(0, Math.floor(seconds - nowMs / 1000));
+      const maxAge = lifeUntil(pair.refreshExpiresAtSeconds);
+      const accessAge = isRenewed ? lifeUntil(pair.accessExpiresAtSeconds) : maxAge;
       return [
-        setCookie(accessName, pair.access, true, maxAge),
+        setCookie(accessName, pair.access, true, accessAge),
         setCookie(refreshName, pair.refresh, true, maxAge),
         setCookie(csrfName, csrfToken, false, maxAge),
       ];

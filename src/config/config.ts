@@ -11,7 +11,7 @@ import type { CorsOptions } from "../browser/cors.ts";
 import type { ClientOptions } from "../endpoints/standards/clients.ts";
 import type { PagesConfig } from "../endpoints/pages/options.ts";
 import type { MachineOptions } from "../endpoints/token/machine_clients.ts";
-import type { DpopOptions } from "../binding/options.ts";
+import type { DeviceBindingOptions, DpopOptions } from "../binding/options.ts";
 import type { VerifyOptions } from "../endpoints/verify/options.ts";
 import type { IdentityOptions } from "../identity/options.ts";
 import type { ThrottleOptions } from "../sign_in/options.ts";
@@ -74,6 +74,8 @@ export interface GatewayConfig {
   readonly verify: VerifyOptions | null;
   /** Tokens bound to a key of the client's (RFC 9449); `null`: switched off. */
   readonly dpop: DpopOptions | null;
+  /** Browsers' sessions bound to a key of the device; `null`: switched off. */
+  readonly deviceBinding: DeviceBindingOptions | null;
   readonly tokens: TokenOptions;
   /** Whose words API clients hear; `null`: SimpleJWT's newest at the token endpoints only. */
   readonly compat: SimpleJwtVersion | null;

@@ -28,9 +28,10 @@ export function danglingReferences(file: ConfigFile): string[] {
         `routes[${index}].require: acr and maxAuthAge are known of sign-ins at providers only, and there are none`,
       );
     }
-    if (route.require?.deviceBound !== undefined && file.dpop === undefined) {
+    const canBind = file.dpop !== undefined || file.deviceBinding !== "off";
+    if (route.require?.deviceBound !== undefined && !canBind) {
       problems.push(
-        `routes[${index}].require.deviceBound: no token can be bound while "dpop" is not set; add "dpop": {}`,
+        `routes[${index}].require.deviceBound: nothing can be bound while neither "dpop" nor "deviceBinding" is set; add "dpop": {} or "deviceBinding": "offer"`,
       );
     }
     if (route.auth === "none") {

@@ -15,6 +15,10 @@ import type { Identify } from "../access/identify.ts";
 import { createFindLeaving } from "../access/leaving.ts";
 import type { FindLeaving } from "../access/leaving.ts";
 import { createProveKey } from "../access/prove_key.ts";
+import { createDeviceOffers } from "../access/offers.ts";
+import type { DeviceOffers } from "../access/offers.ts";
+import { createDeviceBinding } from "../binding/device_binding.ts";
+import type { DeviceBinding } from "../binding/device_binding.ts";
 import { createDpop } from "../binding/dpop.ts";
 import type { Dpop } from "../binding/dpop.ts";
 import { createRenew } from "../access/renew.ts";
@@ -69,6 +73,9 @@ export interface Access {
   readonly identify: Identify;
   /** `null`: switched off. */
   readonly dpop: Dpop | null;
+  /** `null`: switched off. */
+  readonly device: DeviceBinding | null;
+  readonly offers: DeviceOffers | null;
   readonly ownCors: Cors | null;
   readonly isTrustedOrigin: OriginRule;
   readonly schemes: TokenSchemes;
@@ -115,7 +122,17 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
   ]);
   const readCredential = createReadCredential({ jar, schemes });
   const csrf = createCsrf(keys.hmacKeys);
-  const toCookies = createToCookies({ jar, csrf, clock });
+  const device = config.deviceBinding === null
+    ? null
+    : createDeviceBinding({ ...tokens, hmacKeys: keys.hmacKeys, clock });
+  const offers = device === null || config.deviceBinding === null ? null : createDeviceOffers({
+    ...config.deviceBinding,
+    challenges: device.challenges,
+    verifier,
+    clock,
+    path: `${config.paths.auth}/dbsc/register`,
+  });
+  const toCookies = createToCookies({ jar, csrf, clock, offers });
   const renew = createRenew({ sessions, toCookies });
   const dpop = config.dpop === null
     ? null
@@ -128,6 +145,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     authenticate,
     authenticateBearer,
     renew,
+    offers,
   });
   return {
     verifier,
@@ -143,6 +161,8 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     findLeaving: createFindLeaving({ isTrustedOrigin, csrf, verifier }),
     identify,
     dpop,
+    device,
+    offers,
     ownCors,
     isTrustedOrigin,
     schemes,
@@ -152,6 +172,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
       sessions,
       identify,
       clock,
+      offers,
       onAuthenticated: core.metrics.authenticated,
     }),
     words: createRefusalWords({

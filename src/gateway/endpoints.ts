@@ -7,6 +7,7 @@ import { Hono } from "hono";
 import { failure } from "../access/failure.ts";
 import { alive } from "../admin/alive.ts";
 import type { GatewayConfig } from "../config/config.ts";
+import { dbscEndpoints } from "../endpoints/device/dbsc.ts";
 import { handoverEndpoints } from "../endpoints/handover/handover.ts";
 import { oidcEndpoints } from "../endpoints/oidc/oidc.ts";
 import { createLeave } from "../endpoints/oidc/sign_out.ts";
@@ -22,6 +23,7 @@ import { resourceMetadata } from "../endpoints/standards/resource_metadata.ts";
 import { tokenTransport } from "../endpoints/token/token.ts";
 import { fail } from "../http/endpoint.ts";
 import type { GatewayEnv } from "../http/endpoint.ts";
+import { openPrefixes } from "../policy/open_prefixes.ts";
 import { createDeviceCookies } from "../sign_in/device.ts";
 import { createHandovers } from "../sign_in/handover.ts";
 import { createPasswordSignIn } from "../sign_in/password.ts";
@@ -99,6 +101,21 @@ export function createEndpoints(parts: {
     }),
   );
   own.route("/", cookieTransport(browserParts));
+  if (access.device !== null) {
+    const open = openPrefixes(config.routes.map(({ auth, ...shape }) => ({
+      ...shape,
+      isOpen: auth === "none",
+    })));
+    own.route(
+      "/",
+      dbscEndpoints({
+        ...access,
+        device: access.device,
+        prefix: paths.auth,
+        openPrefixes: open,
+      }),
+    );
+  }
   own.route("/", parts.verify);
   if (providers !== null) own.route("/", oidcEndpoints(providers));
   const { issuers } = access;

@@ -110,6 +110,7 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
   const finish = createFinish({
     attachLifeline,
     withOwnHeaders: createOwnHeaders(config),
+    offers: access.offers,
   });
   const outgoingHeaders = createOutgoingHeaders({
     origin: config.origin,

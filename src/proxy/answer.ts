@@ -4,6 +4,7 @@
  * @module
  */
 import type { Caller } from "../access/identify.ts";
+import type { DeviceOffers } from "../access/offers.ts";
 import { setsOwnCookie } from "../browser/cookies.ts";
 import { connectionOptions, foldHeaderName, HOP_BY_HOP, VIA } from "../http/header_names.ts";
 import type { Asking } from "../http/inbound.ts";
@@ -12,7 +13,13 @@ import { TIED_AFTER_MS } from "../sessions/lifeline.ts";
 import type { AttachLifeline } from "../sessions/lifeline.ts";
 import type { Answer } from "../upstream/transport.ts";
 import { remembered } from "../base/remembered.ts";
-import { isCdnVariant, privateCacheControl, withVary } from "./cache_safety.ts";
+import {
+  isCdnVariant,
+  isReusable,
+  PRIVATE,
+  privateCacheControl,
+  withVary,
+} from "./cache_safety.ts";
 import type { PreparedRoute } from "./route.ts";
 import { isEventStream, tethered } from "./tethered.ts";
 
@@ -27,7 +34,7 @@ export interface Finish {
   ): Response;
   /** What Postern itself says; `cors` of the route, where there is one. */
   own(
-    asked: Pick<Asking, "headers">,
+    asked: Pick<Asking, "headers" | "around">,
     cors: PreparedRoute["cors"],
     said: Response,
   ): Response;
@@ -48,8 +55,10 @@ const varied = remembered(200, (value) => withVary(value, ["Cookie", "Authorizat
 export function createFinish(parts: {
   readonly attachLifeline: AttachLifeline;
   readonly withOwnHeaders: WithOwnHeaders;
+  /** Offers to bind a session that ride on answers; `null`: there are none. */
+  readonly offers: Pick<DeviceOffers, "headerFor"> | null;
 }): Finish {
-  const { attachLifeline, withOwnHeaders } = parts;
+  const { attachLifeline, withOwnHeaders, offers } = parts;
 
   function tied(
     body: ReadableStream<Uint8Array>,
@@ -67,8 +76,10 @@ export function createFinish(parts: {
   }
 
   return {
-    own({ headers }, cors, said) {
+    own({ headers, around }, cors, said) {
       const answer = withOwnHeaders(said);
+      const offered = offers?.headerFor(around) ?? null;
+      if (offered !== null) answer.headers.set(offered.name, offered.value);
       // Refusals too: the app on the other origin must be able to read a 401.
       return cors === null ? answer : cors.apply(answer, headers);
     },
@@ -135,6 +146,12 @@ export function createFinish(parts: {
         cacheControl = "no-store";
       } else if (makesPrivate || (caller !== null && cacheControl === null)) {
         cacheControl = madePrivate(cacheControl ?? "");
+      }
+      const offered = offers?.headerFor(inbound.around) ?? null;
+      // In no cache, not even the browser's: it is about this session, and soon out of date.
+      if (offered !== null && makesPrivate && !isReusable(cacheControl)) {
+        headers.set(offered.name, offered.value);
+        if (cacheControl === PRIVATE) cacheControl = `${PRIVATE}, no-cache`;
       }
       if (cacheControl !== null) headers.set("cache-control", cacheControl);
       if (makesPrivate) vary = varied(vary ?? "");

@@ -35,8 +35,22 @@ export function privateCacheControl(value: string | null): string {
   const kept = directives.filter((directive) => !SHARED_ONLY.has(nameOf(directive)));
   // With field names, both bind only those fields (RFC 9111 §5.2.2.7).
   const isClosed = kept.some((directive) => /^(?:private|no-store)$/i.test(directive));
-  if (!isClosed) kept.push("private");
+  if (!isClosed) kept.push(PRIVATE);
   return kept.join(", ");
+}
+
+/** What {@link privateCacheControl} makes of an answer that says nothing. */
+export const PRIVATE = "private";
+
+/**
+ * Whether the backend lets a browser use an answer again without asking; one that says
+ * nothing of it (`private` alone) does not mind to be asked.
+ */
+export function isReusable(value: string | null): boolean {
+  if (value === null || value === PRIVATE) return false;
+  return !splitDirectives(value).some((directive) =>
+    /^(?:no-store|no-cache|max-age\s*=\s*"?0+"?)$/i.test(directive)
+  );
 }
 
 /** `Vary` with what decides who is asking. */

@@ -15,6 +15,8 @@ import { signJwt } from "./sign.ts";
 export interface TokenPair {
   readonly access: string;
   readonly refresh: string;
+  /** `jti` of the refresh token. */
+  readonly refreshJti: string;
   readonly accessExpiresAtSeconds: number;
   readonly refreshExpiresAtSeconds: number;
 }
@@ -65,6 +67,7 @@ export function createPairMinter(keys: KeyRing, config: TokenOptions): MintPair 
         token_type: "refresh",
       }, key),
     ]);
-    return { access, refresh, accessExpiresAtSeconds, refreshExpiresAtSeconds };
+    const { refreshJti } = generation;
+    return { access, refresh, refreshJti, accessExpiresAtSeconds, refreshExpiresAtSeconds };
   };
 }

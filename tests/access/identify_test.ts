@@ -16,6 +16,7 @@ Deno.test("a token that nobody has seen before is verified once", async () => {
     },
     renew: NEVER,
     proveKey: () => Promise.resolve(null),
+    offers: null,
   });
   const asking = { around: { waitUntil: () => {} } } as never;
   const credential = { kind: "bearer", token: "t", scheme: "bearer", cookies: {} } as never;

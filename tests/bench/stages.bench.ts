@@ -112,6 +112,7 @@ Deno.bench("make the forwarding headers", () => {
 const finish = createFinish({
   attachLifeline: () => () => {},
   withOwnHeaders: (response) => response,
+  offers: null,
 });
 const route = {
   responseHeaders: null,

@@ -14,11 +14,12 @@ async function setUp(...secrets: string[]) {
   const clock = createTestClock();
   const challenges = createChallenges({
     hmacKeys: await hmacKeys(...(secrets.length === 0 ? ["one"] : secrets)),
-    lifeSeconds: 600,
+    lifeSeconds: { register: 300, refresh: 600 },
     clockToleranceSeconds: 5,
     clock,
   });
-  return { challenges, proofs: createDeviceProofs(challenges), clock };
+  const proofs = createDeviceProofs({ challenges, clock, lifeSeconds: 600, replayEntries: 100 });
+  return { challenges, proofs, clock };
 }
 
 async function publicPart(pair: CryptoKeyPair): Promise<{ jwk: PublicJwk; jkt: string }> {
@@ -39,11 +40,13 @@ Deno.test("a registration proves the key that it brings along", async () => {
   const challenge = await challenges.issue({ act: "register", ...REQUEST });
   const proof = await sign(pair, challenge);
   assert.deepEqual(await proofs.checkRegistration(proof, REQUEST), { kind: "proven", jkt, jwk });
-  assert.deepEqual(await proofs.checkRegistration(`"${proof}"`, REQUEST), {
-    kind: "proven",
-    jkt,
-    jwk,
+  assert.deepEqual(await proofs.checkRegistration(proof, REQUEST), {
+    kind: "refused",
+    failure: "replayed",
   });
+  const next = await sign(pair, await challenges.issue({ act: "register", ...REQUEST }));
+  const quoted = await proofs.checkRegistration(`"${next}"`, REQUEST);
+  assert.deepEqual(quoted, { kind: "proven", jkt, jwk });
 });
 
 Deno.test("a refresh proves the key that the session is bound to, and no other", async () => {
@@ -60,7 +63,11 @@ Deno.test("a refresh proves the key that the session is bound to, and no other",
     return outcome.kind === "refused" ? outcome.failure : outcome.kind;
   };
   assert.equal(await refresh(await sign(owner, challenge, noKey)), "proven");
-  assert.equal(await refresh(await sign(owner, challenge, noKey), `"${identifier}"`), "proven");
+  // Another signature for the same challenge is the same answer.
+  assert.equal(await refresh(await sign(owner, challenge, noKey)), "replayed");
+  const second = await challenges.issue({ act: "refresh", ...REQUEST });
+  assert.notEqual(second, challenge, "made in the same moment");
+  assert.equal(await refresh(await sign(owner, second, noKey), `"${identifier}"`), "proven");
   assert.equal(await refresh(null), "missing");
   assert.equal(await refresh(await sign(owner, challenge, noKey), null), "unknown_session");
   assert.equal(await refresh(await sign(owner, challenge, noKey), "sid-1.e30"), "unknown_session");
@@ -72,6 +79,15 @@ Deno.test("a refresh proves the key that the session is bound to, and no other",
   assert.equal(
     await refresh(await sign(thief, challenge, noKey), sessionIdentifier("sid-1", stolen.jwk)),
     "key_mismatch",
+  );
+  // Where nobody knows the thumbprint here, the store holds it against the record.
+  assert.deepEqual(
+    await proofs.checkRefresh(
+      await sign(thief, await challenges.issue({ act: "refresh", ...REQUEST }), noKey),
+      sessionIdentifier("sid-1", stolen.jwk),
+      { ...REQUEST, jkt: null },
+    ),
+    { kind: "proven", ...stolen },
   );
   assert.equal(await refresh(await sign(thief, challenge, noKey)), "bad_signature");
   assert.equal(await refresh(await sign(thief, challenge)), "malformed", "a key of its own");
@@ -112,7 +128,7 @@ Deno.test("a challenge has its time, and outlives the rotation of the key ring",
   const challenge = await challenges.issue(purpose);
   const after = createChallenges({
     hmacKeys: await hmacKeys("new", "old"),
-    lifeSeconds: 600,
+    lifeSeconds: { register: 300, refresh: 600 },
     clockToleranceSeconds: 5,
     clock,
   });

@@ -19,7 +19,9 @@ Deno.test("what is issued is read back, whatever stands around it", () => {
   ).map(([name, value]) => `${name}=${value}`);
   fc.assert(
     fc.property(fc.array(other, { maxLength: 6 }), fc.nat(6), (others, at) => {
-      const ours = jar.issue(pair("a.b.c"), "v1.x", NOW).map((cookie) => cookie.split(";", 1)[0]);
+      const ours = jar.issue(pair("a.b.c"), "v1.x", NOW, false).map((cookie) =>
+        cookie.split(";", 1)[0]
+      );
       const all = [...others.slice(0, at), ...ours, ...others.slice(at)];
       const header = all.join("; ");
       assert.deepEqual(jar.read(header), {
@@ -86,7 +88,7 @@ Deno.test("cookies are cleared with every attribute that they were set with", ()
   for (const each of [jar, plainJar]) {
     const attributes = (cookie: string) =>
       cookie.split("; ").slice(1).filter((part) => !part.startsWith("Max-Age")).sort();
-    const issued = each.issue(pair("a"), "c", NOW);
+    const issued = each.issue(pair("a"), "c", NOW, true);
     const cleared = each.clear();
     issued.forEach((cookie, index) => {
       assert.deepEqual(attributes(cleared[index] ?? ""), attributes(cookie));
@@ -95,13 +97,13 @@ Deno.test("cookies are cleared with every attribute that they were set with", ()
     });
   }
   assert.match(
-    jar.issue(pair("a"), "c", NOW)[0] ?? "",
+    jar.issue(pair("a"), "c", NOW, false)[0] ?? "",
     /^__Host-postern-access=a; .*HttpOnly; Secure; SameSite=Lax|Secure/,
   );
 });
 
 Deno.test("a cookie that no browser would take is refused before anything is set", () => {
-  assert.throws(() => jar.issue(pair("a".repeat(4_100)), "c", NOW), (error: unknown) => {
+  assert.throws(() => jar.issue(pair("a".repeat(4_100)), "c", NOW, false), (error: unknown) => {
     assert.ok(error instanceof CookieTooLargeError);
     assert.match(error.message, /__Host-postern-access would be 4\d+ bytes.*identity\.claims/);
     return true;

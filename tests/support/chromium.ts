@@ -5,6 +5,7 @@
  */
 import { chromium } from "playwright-core";
 import type { BrowserContext, Page } from "playwright-core";
+import type { CertificateAuthority } from "./certificate_authority.ts";
 
 export type { BrowserContext, Page } from "playwright-core";
 
@@ -18,11 +19,20 @@ export interface ChromiumOptions {
   readonly locale?: string;
   /** A domain whose names all mean this machine. */
   readonly ownDomain?: string;
+  /** Binds sessions to software keys (DBSC), for servers whose certificate this authority signed. */
+  readonly boundSessions?: { readonly trusts: CertificateAuthority };
 }
+
+/** Either alone does nothing on Linux; without a quota a test need not last for hours. */
+const BOUND_SESSIONS = [
+  "--enable-features=DeviceBoundSessions:RefreshQuota/false," +
+  "EnableBoundSessionCredentialsSoftwareKeysForManualTesting",
+];
 
 /** Starts a browser with a profile of its own: another device. */
 export async function startChromium(options: ChromiumOptions = {}): Promise<BrowserContext> {
   const profile = options.profile ?? await Deno.makeTempDir({ prefix: "postern-chromium-" });
+  const { boundSessions } = options;
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: "/usr/bin/chromium",
     args: [
@@ -31,8 +41,13 @@ export async function startChromium(options: ChromiumOptions = {}): Promise<Brow
       ...(options.ownDomain === undefined
         ? []
         : [`--host-resolver-rules=MAP *.${options.ownDomain} 127.0.0.1`]),
+      ...(boundSessions === undefined ? [] : BOUND_SESSIONS),
     ],
-    ignoreHTTPSErrors: true,
+    // Sessions are bound where the certificate is trusted, and nowhere else.
+    ignoreHTTPSErrors: boundSessions === undefined,
+    ...(boundSessions === undefined
+      ? {}
+      : { env: { ...Deno.env.toObject(), HOME: boundSessions.trusts.home } }),
     javaScriptEnabled: options.javaScript ?? true,
     colorScheme: options.dark === true ? "dark" : "light",
     viewport: options.viewport ?? { width: 1280, height: 800 },

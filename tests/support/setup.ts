@@ -30,6 +30,11 @@ export const PACKAGES: readonly DebianPackage[] = [
     proof: "/usr/bin/chromium",
   },
   {
+    name: "libnss3-tools",
+    reason: "Chromium binds sessions (DBSC) only where it trusts the certificate",
+    proof: "/usr/bin/certutil",
+  },
+  {
     name: "python3-djangorestframework-simplejwt",
     reason: "a real Django stands behind Postern, and SimpleJWT is what Postern replaces",
     proof: "/usr/lib/python3/dist-packages/rest_framework_simplejwt/__init__.py",

@@ -14,7 +14,7 @@ import { resolveIdentity } from "./identity.ts";
 import { resolveProviders } from "./providers.ts";
 import { longestForeignSeconds, resolveIssuers } from "./issuers.ts";
 import { resolveLegacy } from "./tokens.ts";
-import { resolveDpop } from "./binding.ts";
+import { resolveDeviceBinding, resolveDpop } from "./binding.ts";
 import { resolveVerify } from "./verify.ts";
 import { resolveUpstream } from "./upstream.ts";
 
@@ -51,6 +51,7 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
     clients: resolveClients(file.clients),
     verify: resolveVerify(file.verify, secrets),
     dpop: resolveDpop(file.dpop, seconds(file.tokens.clockTolerance)),
+    deviceBinding: resolveDeviceBinding(file.deviceBinding),
     tokens: {
       issuer: file.tokens.issuer ?? url.origin,
       audience: file.tokens.audience ?? url.origin,

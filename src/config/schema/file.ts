@@ -17,7 +17,7 @@ import { route } from "./route.ts";
 import { memoryStore, redisStore, sqliteStore, upstashStore } from "./store.ts";
 import { legacy } from "./tokens.ts";
 import { upstream } from "./upstream.ts";
-import { dpop } from "./binding.ts";
+import { deviceBinding, dpop } from "./binding.ts";
 import { verify } from "./verify.ts";
 import { claimName, duration, httpUrl, ownPath, size } from "./values.ts";
 
@@ -73,6 +73,7 @@ export const configSchema = z.strictObject({
   clients,
   verify,
   dpop,
+  deviceBinding,
   tokens: z.strictObject({
     issuer: z.string().min(1).exactOptional().describe("`iss`; the origin if absent."),
     audience: z.string().min(1).exactOptional().describe("`aud`; the origin if absent."),

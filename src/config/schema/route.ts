@@ -53,7 +53,7 @@ export const route = z.strictObject({
     scope: z.array(scopeToken).min(1).exactOptional(),
     claims: z.record(claimName, claimRequirement).exactOptional(),
     deviceBound: z.literal(true).exactOptional().describe(
-      "Only tokens whose key was proven with the request (`dpop`).",
+      "Only sessions and tokens that are bound to a key (`dpop`, `deviceBinding`).",
     ),
     acr: z.array(scopeToken).min(1).exactOptional().describe(
       "Authentication contexts of a provider, best first; a browser is sent there to reach one.",

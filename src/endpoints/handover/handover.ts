@@ -126,7 +126,7 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
     );
     if (opened.kind === "superseded") return refuse(c, { code: "session_revoked" });
     const { signedIn } = opened;
-    const { setCookies } = await parts.toCookies(signedIn).catch(async (error) => {
+    const { setCookies } = await parts.toCookies(signedIn, inbound).catch(async (error) => {
       await sessions.discard(signedIn.session);
       throw error;
     });

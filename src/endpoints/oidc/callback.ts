@@ -147,7 +147,7 @@ async function signIn(call: Callback, flow: Flow, proof: OidcProof): Promise<Res
     if (opened.kind === "superseded") return await beginAgain(call, flow);
     const { signedIn } = opened;
     const { sid } = signedIn.session;
-    const cookies = await toCookies(signedIn).catch(async (error) => {
+    const cookies = await toCookies(signedIn, c.env.inbound).catch(async (error) => {
       await sessions.discard(signedIn.session);
       throw error;
     });

@@ -59,7 +59,7 @@ export function createVisitor(
     // Of a key that has not spread yet, or another app's on this host: not ours to clear.
     if (typeof refresh === "string") return { ...nobody, expired: true };
     if (await isForged(refresh.sid)) return { code: "csrf_failed" };
-    const renewal = await renew({ headers, around, signal: c.req.raw.signal }, cookies.refresh);
+    const renewal = await renew(c.env.inbound, cookies.refresh);
     if (renewal.kind === "refused") {
       if (!renewal.clearCookies) return renewal.problem;
       return { ...nobody, setCookies: jar.clear(), expired: true };

@@ -113,7 +113,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
       return fail(c, { code: token === "unknown_key" ? "unknown_key" : "refresh_invalid" });
     }
     if (!(await passesCsrf(c, token.sid, cookies))) return refuse(c, { code: "csrf_failed" });
-    const renewal = await renew({ headers, around, signal: c.req.raw.signal }, cookies.refresh);
+    const renewal = await renew(c.env.inbound, cookies.refresh);
     return renewal.kind === "renewed"
       ? answerSignedIn(c, renewal.session)
       : withCookies(fail(c, renewal.problem), renewal.clearCookies ? jar.clear() : []);

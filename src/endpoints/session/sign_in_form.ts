@@ -133,7 +133,7 @@ export function createSignInAttempt(
       case "signed_in": {
         const { session } = outcome.signedIn;
         try {
-          const answer = await toCookies(outcome.signedIn);
+          const answer = await toCookies(outcome.signedIn, c.env.inbound);
           noteSignIn(around, outcome.signedIn);
           await endReplaced(c, session.sid);
           if (!isBrowser(headers)) return { kind: "signed_in", session: answer, fields };

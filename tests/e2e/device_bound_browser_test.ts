@@ -1,0 +1,185 @@
+/**
+ * Device-bound sessions in a real Chromium with software keys: what it does by itself, and
+ * what copied cookies are still worth.
+ */
+import assert from "node:assert/strict";
+import { createCertificateAuthority } from "../support/certificate_authority.ts";
+import type { CertificateAuthority } from "../support/certificate_authority.ts";
+import { type BrowserContext, type Page, signInOn, startChromium } from "../support/chromium.ts";
+import { startGateway } from "../support/gateway.ts";
+import type { TestGateway } from "../support/gateway.ts";
+import { createMemoryStore } from "../../src/store/memory/store.ts";
+import type { SessionStore } from "../../src/store/port.ts";
+import { StoreUnavailableError } from "../../src/base/errors.ts";
+import { startUpstream } from "../support/upstream.ts";
+import { until } from "../support/until.ts";
+
+/** Short, so that it ends while a test runs; a browser takes a cookie of seconds for gone soon. */
+const ACCESS_SECONDS = 6;
+
+interface Stand {
+  readonly gateway: TestGateway;
+  readonly authority: CertificateAuthority;
+  /** Puts the store out of reach, and back. */
+  outage(isOut: boolean): void;
+  /** A browser; `profile` is kept where it is named. */
+  browser(profile?: string): Promise<BrowserContext>;
+}
+
+/** A store that can be out of reach. */
+function fragile(): { store: SessionStore; outage: (isOut: boolean) => void } {
+  const kept = createMemoryStore();
+  let isOut = false;
+  const store = new Proxy(kept, {
+    get(target, name: keyof SessionStore) {
+      const method = target[name];
+      if (typeof method !== "function") return method;
+      return (...args: never[]) =>
+        isOut && name !== "close"
+          ? Promise.reject(new StoreUnavailableError("out of reach"))
+          : (method as (...args: never[]) => unknown).apply(target, args);
+    },
+  });
+  return { store, outage: (value) => isOut = value };
+}
+
+async function onStage(act: (stand: Stand) => Promise<void>): Promise<void> {
+  const authority = await createCertificateAuthority();
+  const upstream = startUpstream();
+  const { store, outage } = fragile();
+  const gateway = await startGateway({
+    tls: authority,
+    upstream: upstream.url,
+    store,
+    clock: Object.assign(() => Date.now(), { advance() {} }),
+    config: {
+      deviceBinding: "offer",
+      tokens: { accessTtl: `${ACCESS_SECONDS}s`, clockTolerance: "0s" },
+      // A view of the store that is a little old is good enough while the store is out.
+      revocation: { pollInterval: "1s", maxStaleness: "60s" },
+    },
+  });
+  const open: BrowserContext[] = [];
+  try {
+    await act({
+      gateway,
+      authority,
+      outage,
+      async browser(profile) {
+        const context = await startChromium({
+          boundSessions: { trusts: authority },
+          ...(profile === undefined ? {} : { profile }),
+        });
+        open.push(context);
+        return context;
+      },
+    });
+  } finally {
+    outage(false);
+    for (const context of open) await context.close();
+    await gateway.stop();
+    await store.close();
+    await upstream.stop();
+    await authority.dispose();
+  }
+}
+
+async function firstPage(context: BrowserContext): Promise<Page> {
+  return context.pages()[0] ?? await context.newPage();
+}
+
+const count = ({ events }: TestGateway, name: string) =>
+  events.filter(({ event }) => event.event === name).length;
+
+/** Signs in on the page, and waits until the browser has bound the session; its `sid`. */
+async function signIn(page: Page, gateway: TestGateway): Promise<string> {
+  const before = count(gateway, "session_bound");
+  await page.goto(`${gateway.url}/auth/login?return_to=/things`);
+  await signInOn(page);
+  await page.waitForURL(`${gateway.url}/things`);
+  await until(() => count(gateway, "session_bound") > before, "the browser binds the session");
+  const event = gateway.events.findLast(({ event }) => event.event === "session_bound")?.event;
+  assert.ok(event?.event === "session_bound");
+  return event.sid;
+}
+
+async function statusOf(page: Page, url: string): Promise<number> {
+  return await page.evaluate(async (url) => (await fetch(url)).status, url);
+}
+
+/** Lets the access token of now end. */
+const outliveAccess = () =>
+  new Promise((resolve) => setTimeout(resolve, (ACCESS_SECONDS + 1) * 1000));
+
+Deno.test("a session is bound at sign-in, renews itself, and lives on in a reopened browser", async () => {
+  const profile = await Deno.makeTempDir({ prefix: "postern-profile-" });
+  try {
+    await onStage(async ({ gateway, browser }) => {
+      const context = await browser(profile);
+      const page = await firstPage(context);
+      const sid = await signIn(page, gateway);
+      assert.equal((await gateway.store.readSession(sid))?.bound?.by, "dbsc");
+      await until(async () => {
+        const cookies = await context.cookies();
+        const access = cookies.find(({ name }) => name === "__Host-postern-access");
+        return access !== undefined && access.expires - Date.now() / 1000 <= ACCESS_SECONDS;
+      }, "the access cookie lives as long as its token");
+      const before = count(gateway, "refresh");
+      await outliveAccess();
+      const answer = await page.goto(`${gateway.url}/things/later`);
+      assert.equal(answer?.status(), 200, "nobody was sent to the sign-in page");
+      assert.equal(await statusOf(page, "/things/by-script"), 200);
+      assert.ok(count(gateway, "refresh") > before);
+      await context.close();
+      await outliveAccess();
+      const reopened = await firstPage(await browser(profile));
+      assert.equal((await reopened.goto(`${gateway.url}/things/again`))?.status(), 200);
+      const record = await gateway.store.readSession(sid);
+      assert.ok(record !== null && record.lastSeenAtMs > Date.now() - 5_000, "the same session");
+      assert.deepEqual([count(gateway, "sign_in"), count(gateway, "binding_failed")], [1, 0]);
+    });
+  } finally {
+    await Deno.remove(profile, { recursive: true }).catch(() => {});
+  }
+});
+
+Deno.test("all cookies in another browser are dead when the access token ends, and the owner stays", async () => {
+  await onStage(async ({ gateway, browser }) => {
+    const owner = await browser();
+    const page = await firstPage(owner);
+    const sid = await signIn(page, gateway);
+    const thief = await browser();
+    await thief.addCookies(await owner.cookies());
+    const stolen = await firstPage(thief);
+    assert.equal((await stolen.goto(`${gateway.url}/things`))?.status(), 200, "until it ends");
+    await outliveAccess();
+    // Both at once, by every way there is.
+    const [theirs, ours] = await Promise.all([
+      Promise.all([
+        stolen.goto(`${gateway.url}/things`).then((answer) => answer?.status()),
+        thief.request.post(`${gateway.url}/auth/refresh`, {
+          ignoreHTTPSErrors: true,
+          headers: {
+            "x-csrf-token": (await thief.cookies()).find(({ name }) =>
+              name === "__Host-postern-csrf"
+            )?.value ??
+              "",
+          },
+        }).then((answer) => answer.status()),
+        thief.request.get(`${gateway.url}/transparent/x`, { ignoreHTTPSErrors: true })
+          .then((answer) => answer.status()),
+        thief.request.post(`${gateway.url}/auth/dbsc/refresh`, { ignoreHTTPSErrors: true })
+          .then((answer) => answer.status()),
+      ]),
+      Promise.all([page.goto(`${gateway.url}/things`), page.evaluate(() => 0).catch(() => 0)]),
+    ]);
+    assert.deepEqual(theirs.slice(1), [403, 403, 403]);
+    assert.match(stolen.url(), /\/auth\/login/);
+    assert.equal(ours[0]?.status(), 200);
+    await outliveAccess();
+    assert.equal((await page.goto(`${gateway.url}/things`))?.status(), 200);
+    assert.equal((await gateway.store.readSession(sid))?.sid, sid);
+    assert.equal(count(gateway, "refresh_reused"), 0);
+    assert.ok(count(gateway, "binding_failed") >= 2);
+  });
+});
