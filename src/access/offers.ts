@@ -42,6 +42,9 @@ export interface DeviceOffers {
   isOverdue(token: Pick<VerifiedToken, "bound" | "sessionCreatedAtMs">): boolean;
 }
 
+/** A browser that can bind its session has done it by then. */
+const REGISTERS_WITHIN_SECONDS = 10;
+
 /** Prepares {@link DeviceOffers}. `requiredAfterMs`: see `DeviceBindingOptions`. */
 export function createDeviceOffers(
   { challenges, verifier, clock, path, requiredAfterMs }: {
@@ -74,7 +77,9 @@ export function createDeviceOffers(
     isOverdue,
     async onSight(asking, token, cookies) {
       const isAsked = isNavigation(asking.method, asking.headers) || isOverdue(token);
-      if (!isAsked || cookies.refresh === null) return;
+      // Its tokens came with an offer; two at once would make the browser register twice.
+      const isUnderWay = clock() / 1000 - token.issuedAtSeconds < REGISTERS_WITHIN_SECONDS;
+      if (!isAsked || isUnderWay || cookies.refresh === null) return;
       const refresh = await verifier.verify(cookies.refresh, "refresh");
       if (typeof refresh === "string" || refresh.sid !== token.sid || refresh.isLegacy) return;
       await offer(asking, { sid: token.sid, refreshJti: refresh.jti });
