@@ -10,8 +10,14 @@ import { DatabaseSync } from "node:sqlite";
 import { StoreRejectedError } from "../port.ts";
 import { migrateFromVersion1 } from "./migration.ts";
 
-/** How long a statement waits for another process' write. It blocks this process, so: short. */
-const BUSY_TIMEOUT_MS = 1_000;
+/** How long opening waits for another process: nobody is served yet. */
+const OPENING_TIMEOUT_MS = 1_000;
+
+/**
+ * How long a statement waits for another process' write. It holds up everybody here, so it is
+ * what a write of another one takes; longer waits are those of `writes.ts`, which hold up nobody.
+ */
+const BUSY_TIMEOUT_MS = 4;
 
 /** `PRAGMA user_version` of the tables below. */
 const SCHEMA_VERSION = 2;
@@ -152,13 +158,14 @@ export const EXPIRING_TABLES = [
  */
 export function openDatabase(path: string): DatabaseSync {
   createPrivately(path);
-  const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  const database = new DatabaseSync(path, { timeout: OPENING_TIMEOUT_MS });
   try {
     // FULL, not NORMAL: after a power cut, a lost rotation would look like reuse
     // and a lost revocation would bring a session back.
     database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     migrate(database, path);
     tighten(path);
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
     return database;
   } catch (error) {
     database.close();

@@ -13,6 +13,12 @@ import { EXPIRING_TABLES } from "./schema.ts";
 /** Expired rows that one write takes out of each table at most; it adds fewer, so the file stays flat. */
 const PURGE_LIMIT = 8;
 
+/** How long an operation is tried again while another process has the file. */
+const PATIENCE_MS = 1_000;
+
+/** The longest pause between two tries, at random, so that processes do not go in step. */
+const PAUSE_MS = 12;
+
 /** Runs operations on the file; each is given the time at which it runs. */
 export interface Transactions {
   /** Reads a consistent state. */
@@ -28,6 +34,8 @@ interface Write {
   run(nowMs: number): void;
   done(): void;
   failed(error: unknown): void;
+  /** When it is given up while another process has the file. */
+  readonly untilMs: number;
 }
 
 /** Prepares transactions on an open file. */
@@ -39,7 +47,6 @@ export function createTransactions(database: DatabaseSync, clock: Clock): Transa
     )
   );
   let waiting: Write[] = [];
-
   function transaction<T>(begin: "BEGIN" | "BEGIN IMMEDIATE", work: (nowMs: number) => T): T {
     if (!database.isOpen) throw new StoreUnavailableError("the SQLite store is closed");
     try {
@@ -58,9 +65,11 @@ export function createTransactions(database: DatabaseSync, clock: Clock): Transa
     }
   }
 
-  function commitWaiting(): void {
+  /** What can not be written now because another process writes is tried again, but for the last time. */
+  function commitWaiting(isLast = false): void {
     const batch = waiting;
     waiting = [];
+    if (batch.length === 0) return;
     const failures = new Map<Write, unknown>();
     try {
       // IMMEDIATE takes the write lock before reading: what is decided on is what is written over.
@@ -78,7 +87,12 @@ export function createTransactions(database: DatabaseSync, clock: Clock): Transa
         }
       });
     } catch (error) {
-      for (const each of batch) each.failed(error);
+      const nowMs = performance.now();
+      for (const each of batch) {
+        if (!isLast && isBusy(error) && nowMs < each.untilMs) waiting.push(each);
+        else each.failed(error);
+      }
+      if (waiting.length > 0) setTimeout(commitWaiting, Math.random() * PAUSE_MS);
       return;
     }
     // Only now is it on the disk.
@@ -90,7 +104,17 @@ export function createTransactions(database: DatabaseSync, clock: Clock): Transa
   }
 
   return {
-    read: async (work) => await transaction("BEGIN", work),
+    async read(work) {
+      const untilMs = performance.now() + PATIENCE_MS;
+      while (true) {
+        try {
+          return transaction("BEGIN", work);
+        } catch (error) {
+          if (!isBusy(error) || performance.now() >= untilMs) throw error;
+          await new Promise((resolve) => setTimeout(resolve, Math.random() * PAUSE_MS));
+        }
+      }
+    },
 
     write: <T>(work: (nowMs: number) => T) =>
       new Promise<T>((resolve, reject) => {
@@ -102,15 +126,25 @@ export function createTransactions(database: DatabaseSync, clock: Clock): Transa
           },
           done: () => resolve(result),
           failed: reject,
+          untilMs: performance.now() + PATIENCE_MS,
         });
         if (waiting.length === 1) setImmediate(commitWaiting);
       }),
 
     close() {
-      if (waiting.length > 0) commitWaiting();
-      if (database.isOpen) database.close();
+      if (!database.isOpen) return;
+      // The last ones are waited for on the spot.
+      if (waiting.length > 0) database.exec(`PRAGMA busy_timeout = ${PATIENCE_MS}`);
+      commitWaiting(true);
+      database.close();
     },
   };
+}
+
+/** SQLITE_BUSY: another process has the file for the moment. The runtime tells no code, only the words. */
+function isBusy(error: unknown): boolean {
+  const { cause } = error as Error;
+  return cause instanceof Error && cause.message === "database is locked";
 }
 
 function unavailable(error: unknown): StoreUnavailableError {
