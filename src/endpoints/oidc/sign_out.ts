@@ -13,11 +13,12 @@ export function createLeave(parts: OidcEndpointParts): Leave {
   const { memory, entries, prefix } = parts;
 
   return async function leave(c, sid) {
-    const remembered = await memory.recall(c.req.header("cookie") ?? null);
-    if (remembered === null) return STAY;
+    const cookies = c.req.header("cookie") ?? null;
+    const remembered = await memory.recall(cookies, sid);
+    if (remembered === null && !memory.isThere(cookies)) return STAY;
     const here = { url: null, setCookies: [memory.forget()] };
-    const entry = entries.get(remembered.provider);
-    if (remembered.sid !== sid || entry?.options.rpInitiatedLogout !== true) return here;
+    const entry = remembered === null ? undefined : entries.get(remembered.provider);
+    if (remembered === null || entry?.options.rpInitiatedLogout !== true) return here;
     const url = await entry.provider.oidc.endSessionUrl({
       idToken: remembered.idToken,
       redirectUri: `${c.env.inbound.origin}${prefix}/oidc/signed-out`,

@@ -22,7 +22,10 @@ export interface SignOutMemory {
   remember(
     session: Remembered & { readonly untilSeconds: number },
   ): Promise<string>;
-  recall(cookieHeader: string | null): Promise<Remembered | null>;
+  /** What is remembered of a session. A sibling host can plant a cookie of this name beside it. */
+  recall(cookieHeader: string | null, sid: string): Promise<Remembered | null>;
+  /** Whether anything of this name is there to be ended. */
+  isThere(cookieHeader: string | null): boolean;
   /** `Set-Cookie` that ends it. */
   forget(): string;
   /** A state to come back with from the provider. */
@@ -33,6 +36,8 @@ export interface SignOutMemory {
 
 /** Browsers refuse a longer cookie; a sealed token grows by a third. */
 const MAX_ID_TOKEN_LENGTH = 2_600;
+/** One request makes us open no more than so many. */
+const MAX_LOOKED_AT = 10;
 /** How long somebody may look at the provider's sign-out page. */
 const RETURN_SECONDS = 3_600;
 
@@ -58,14 +63,18 @@ export function createSignOutMemory(
       return `${name}=${value}; Max-Age=${maxAge}${attributes}`;
     },
 
-    async recall(cookieHeader) {
-      const value = cookieOf(cookieHeader, name);
-      const document = value === null ? null : await hints.open(value);
-      if (!isRecord(document)) return null;
-      const { provider, sid, idToken } = document;
-      if (typeof provider !== "string" || typeof sid !== "string") return null;
-      return { provider, sid, idToken: typeof idToken === "string" ? idToken : null };
+    async recall(cookieHeader, sid) {
+      for (const value of valuesOf(cookieHeader, name).slice(0, MAX_LOOKED_AT)) {
+        const document = await hints.open(value);
+        if (!isRecord(document) || document["sid"] !== sid) continue;
+        const { provider, idToken } = document;
+        if (typeof provider !== "string") continue;
+        return { provider, sid, idToken: typeof idToken === "string" ? idToken : null };
+      }
+      return null;
     },
+
+    isThere: (cookieHeader) => valuesOf(cookieHeader, name).length > 0,
 
     forget: () => `${name}=; Max-Age=0${attributes}`,
 
@@ -79,15 +88,13 @@ export function createSignOutMemory(
   };
 }
 
-function cookieOf(header: string | null, name: string): string | null {
-  if (header === null || !header.includes(name)) return null;
-  for (const part of header.split(";")) {
+function valuesOf(header: string | null, name: string): string[] {
+  if (header === null || !header.includes(name)) return [];
+  return header.split(";").flatMap((part) => {
     const equals = part.indexOf("=");
-    if (trimOws(part.slice(0, Math.max(equals, 0))) === name) {
-      return trimOws(part.slice(equals + 1));
-    }
-  }
-  return null;
+    const isOurs = trimOws(part.slice(0, Math.max(equals, 0))) === name;
+    return isOurs ? [trimOws(part.slice(equals + 1))] : [];
+  });
 }
 
 function isRecord(value: JsonValue | null): value is { readonly [name: string]: JsonValue } {

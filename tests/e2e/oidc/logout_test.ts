@@ -2,11 +2,12 @@
  * The session follows the provider's: it is ended from there, and ends there.
  */
 import assert from "node:assert/strict";
+import { createSignOutMemory } from "../../../src/endpoints/oidc/sign_out_memory.ts";
 import { createBrowserless } from "../../support/browserless.ts";
 import type { Browserless } from "../../support/browserless.ts";
 import { evilKey, signWith, startEvilProvider } from "../../support/evil_provider.ts";
 import type { EvilProvider } from "../../support/evil_provider.ts";
-import { startGateway } from "../../support/gateway.ts";
+import { startGateway, testKeys } from "../../support/gateway.ts";
 import type { TestGateway } from "../../support/gateway.ts";
 import { report } from "../../support/report.ts";
 import { until } from "../../support/until.ts";
@@ -83,6 +84,25 @@ Deno.test("signing out here signs out there, and nobody is signed in again by on
     assert.ok(again.url.startsWith(idp.issuer), "and there they are asked again");
     assert.match(again.text, /name="login"/);
   });
+});
+
+Deno.test("a cookie that a sibling plants does not keep a sign-out from the provider", async () => {
+  const { hmacKeys } = (await testKeys()).ring;
+  const parts = { hmacKeys, secure: true, prefix: "/auth", clock: Date.now };
+  const memory = createSignOutMemory(parts);
+  const cookieOf = async (sid: string) => {
+    const untilSeconds = Date.now() / 1000 + 60;
+    const line = await memory.remember({ provider: "work", sid, idToken: sid, untilSeconds });
+    return line.split(";", 1)[0] ?? "";
+  };
+  const [mine, theirs] = [await cookieOf("mine"), await cookieOf("theirs")];
+  const [name] = mine.split("=", 1);
+  for (const header of [mine, `${theirs}; ${mine}`, `${name}=x; a=b; ${mine}; ${theirs}`]) {
+    assert.equal((await memory.recall(header, "mine"))?.idToken, "mine", header);
+  }
+  for (const header of [theirs, `${name}=x`, `${name}=`, "a=b", null]) {
+    assert.equal(await memory.recall(header, "mine"), null);
+  }
 });
 
 Deno.test("the sign-out form of the account page leads on to the provider", async () => {
