@@ -84,7 +84,7 @@ export function createTokenVerifier(options: {
     if (header === undefined || parts.length !== 3 || !parts.every(isPart)) return "malformed";
     const key = keyFor(header);
     if (typeof key === "string") return key;
-    let payload;
+    let payload: unknown;
     try {
       payload = await verifyJwt(token, key.verifyKey, {
         alg: key.alg,
@@ -98,6 +98,7 @@ export function createTokenVerifier(options: {
     } catch {
       return "bad_signature";
     }
+    if (typeof payload !== "object" || payload === null) return "bad_claims";
     // Tokens from before kinds had a `typ` say "JWT".
     const { typ } = decodePart(header) as { readonly typ: string };
     const kind = typ.toLowerCase().replace(/^application\//, "");
