@@ -189,6 +189,27 @@ Deno.test("a stolen refresh token spends nothing, whatever way it is shown, and 
   });
 });
 
+Deno.test("a bound token is not called good to a backend that would take it from a bearer", async () => {
+  await onStage(async (gateway, _upstream, client) => {
+    const pair = await signIn(client, gateway);
+    const url = `${gateway.url}/api/token/verify/`;
+    for (const token of [pair.access, pair.refresh]) {
+      const response = await fetch(url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ token }),
+      });
+      assert.deepEqual([response.status, await codeOf(response)], [401, "token_not_valid"]);
+      const thief = { pair: await DPoP.generateKeyPair("ES256"), nonce: client.nonce };
+      const stolen = await ask(thief, url, { method: "POST", body: { token } });
+      assert.deepEqual([stolen.status, await codeOf(stolen)], [401, "token_not_valid"]);
+      const own = await ask(client, url, { method: "POST", body: { token } });
+      await own.body?.cancel();
+      assert.equal(own.status, 200);
+    }
+  });
+});
+
 Deno.test("who asks about a bound token hears that it is one, and by which key", async () => {
   const upstream = startUpstream();
   const gateway = await startGateway({

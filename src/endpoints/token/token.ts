@@ -151,6 +151,13 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
   post("/verify", "Token Verify", ["token"], async (c, fields) => {
     const token = await anyToken(fields.token);
     if (typeof token === "string") return notValid(failureDetail(token, version));
+    // A backend that asks here takes what it was shown for good as it is: as a bearer token.
+    if (token.bound?.by === "dpop") {
+      const presenter = await proven(c);
+      if (presenter instanceof Response) return presenter;
+      const isProven = presenter.provenJkt === token.bound.jkt;
+      if (!isProven) return notValid(failureDetail("bad_claims", version));
+    }
     if (await isSpent(token, c)) return drfResponse(400, { non_field_errors: [BLACKLISTED] });
     return drfResponse(200, {});
   });
