@@ -4,10 +4,11 @@
  *
  * @module
  */
+import { describeIssue } from "../base/issues.ts";
 import type { Environment, Mode } from "../base/environment.ts";
 import { demoConfigFile } from "../demo/config_file.ts";
 import type { GatewayConfig } from "./config.ts";
-import { describeIssue } from "../base/issues.ts";
+import { portFrom, upstreamFrom } from "./environment.ts";
 import { issuerProblems } from "./issuer_problems.ts";
 import { ConfigError } from "./problems.ts";
 import { danglingReferences } from "./references.ts";
@@ -61,7 +62,7 @@ export async function readConfigValue(options: LoadOptions): Promise<unknown> {
   const text = inline ? source : await options.readTextFile(source);
   if (text === null) {
     if (mode === "dev" && (setting === undefined || setting === "")) {
-      return demoConfigFile(env);
+      return demoConfigFile(portFrom(env), upstreamFrom(env));
     }
     throw new ConfigError([
       `POSTERN_CONFIG: there is no file "${source}"; put the path of a postern.json there, or its JSON`,

@@ -3,19 +3,18 @@
  *
  * @module
  */
-import { DEFAULT_PORT } from "../base/environment.ts";
-import type { Environment } from "../base/environment.ts";
 import { DEMO_TARGET } from "./upstream.ts";
 
 /**
  * The demo configuration: the demo user, SQLite in `.postern/`, and either the
- * in-process demo upstream or the backend that `POSTERN_UPSTREAM` names.
+ * in-process demo upstream or the backend that is named.
  */
-export function demoConfigFile(env: Environment): Readonly<Record<string, unknown>> {
-  const upstream = env["POSTERN_UPSTREAM"];
-  const fronting = upstream !== undefined && upstream !== "";
+export function demoConfigFile(
+  port: number,
+  upstream: string | null,
+): Readonly<Record<string, unknown>> {
   return {
-    origin: `http://localhost:${env["POSTERN_PORT"] || DEFAULT_PORT}`,
+    origin: `http://localhost:${port}`,
     pages: {
       name: "Postern demo",
       texts: {
@@ -26,10 +25,10 @@ export function demoConfigFile(env: Environment): Readonly<Record<string, unknow
     identity: { kind: "demo" },
     store: { kind: "sqlite", path: ".postern/postern.db" },
     upstreams: {
-      demo: { targets: [fronting ? upstream : DEMO_TARGET], assertion: true },
+      demo: { targets: [upstream ?? DEMO_TARGET], assertion: true },
     },
     routes: [
-      ...(fronting ? [] : [{ path: "/public/*", upstream: "demo", auth: "none" }]),
+      ...(upstream !== null ? [] : [{ path: "/public/*", upstream: "demo", auth: "none" }]),
       { path: "/*", upstream: "demo", auth: "required", refresh: "transparent" },
     ],
   };

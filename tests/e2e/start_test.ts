@@ -86,6 +86,43 @@ test("dev: POSTERN_UPSTREAM puts the gateway in front of that backend", async ()
   await backend.stop();
 });
 
+test("dev: a POSTERN_UPSTREAM or POSTERN_PORT that can not be one is told by its name", async () => {
+  const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
+    [{ POSTERN_UPSTREAM: "127.0.0.1:8000" }, /^ {2}POSTERN_UPSTREAM: must be an http\(s\) origin/m],
+    [{ POSTERN_UPSTREAM: "http://127.0.0.1:8000/api" }, /^ {2}POSTERN_UPSTREAM: .*without a path/m],
+    [{ POSTERN_PORT: "http" }, /^ {2}POSTERN_PORT: "http" is not a port number/m],
+    [{ POSTERN_PORT: "99999" }, /^ {2}POSTERN_PORT: "99999" is not a port number/m],
+  ];
+  for (const [env, message] of cases) {
+    const { code, output } = await runToEnd(["dev"], { POSTERN_CONFIG: "", ...env });
+    assert.equal(code, 1, output);
+    assert.match(output, message);
+  }
+});
+
+test("POSTERN_UPSTREAM beside a configuration has no say, and that is told", async () => {
+  const backend = startBackend();
+  const gateway = await startGatewayProcess({
+    config: {
+      origin: "http://localhost:8787",
+      identity: { kind: "upstream", url: `${backend.url}/login`, subject: "/user/id" },
+      store: { kind: "memory" },
+      upstreams: { app: { targets: [backend.url] } },
+      routes: [{ path: "/*", upstream: "app", auth: "none" }],
+    },
+    command: "dev",
+    env: { POSTERN_UPSTREAM: "http://127.0.0.1:1" },
+  });
+  try {
+    assert.equal((await fetch(`${gateway.url}/x`)).status, 200);
+    const warning = "warning: POSTERN_UPSTREAM has no say";
+    await until(() => gateway.logs().includes(warning), warning);
+  } finally {
+    await gateway.stop();
+    await backend.stop();
+  }
+});
+
 test("start refuses what is unsafe or wrong, one line each, and exits with 1", async () => {
   const keys = JSON.stringify(await generateKeySet());
   const good = {

@@ -12,6 +12,8 @@ const port = Deno.env.get("POSTERN_PORT") ?? "8787";
 const redis = await startRedis();
 const rest = await startUpstashRest({ redisPort: redis.port });
 const variables = {
+  // The demo's origin has it.
+  POSTERN_PORT: port,
   POSTERN_KEYS: JSON.stringify(await generateKeySet()),
   UPSTASH_REDIS_REST_URL: rest.url,
   UPSTASH_REDIS_REST_TOKEN: rest.token,

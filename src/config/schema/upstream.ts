@@ -18,7 +18,8 @@ const assertion = z.union([
   }),
 ]);
 
-const target = z.string().refine(
+/** One backend of an upstream. */
+export const upstreamTarget = z.string().refine(
   (text) => isOrigin(text) || /^unix:\/[^\0?#]+$/.test(text),
   {
     error:
@@ -27,7 +28,7 @@ const target = z.string().refine(
 );
 
 export const upstream = z.strictObject({
-  targets: z.array(target).min(1),
+  targets: z.array(upstreamTarget).min(1),
   timeout: duration("30s", { min: "50ms", max: "1h" })
     .describe("How long to wait for the answer to begin, after the last byte of the request."),
   assertion: assertion.prefault(false)

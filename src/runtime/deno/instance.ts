@@ -16,6 +16,7 @@ import type { SessionStore } from "../../store/port.ts";
 import type { EventSink } from "../../telemetry/events.ts";
 import type { Meter } from "../../telemetry/meter.ts";
 import { ConfigError } from "../../config/problems.ts";
+import { portFrom } from "../../config/environment.ts";
 import { complain } from "./console.ts";
 import { listenProblem } from "./listen_problem.ts";
 import { openEventLog } from "./event_log.ts";
@@ -23,7 +24,7 @@ import { buildLoaded, createLoadNext } from "./load.ts";
 import type { Sources } from "./load.ts";
 import { createOpenConnections } from "./open_connections.ts";
 import { createSpanExporter, otlpTarget } from "./otlp.ts";
-import { openStore, portFrom } from "./open.ts";
+import { openStore } from "./open.ts";
 
 /** Name and version of what we stand on. */
 export const RUNTIME = `deno ${Deno.version.deno}`;

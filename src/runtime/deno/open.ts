@@ -4,7 +4,6 @@
  * @module
  */
 import { dirname, join } from "node:path";
-import { DEFAULT_PORT } from "../../base/environment.ts";
 import type { Environment, Mode } from "../../base/environment.ts";
 import type { StoreConfig } from "../../config/config.ts";
 import { crossesInClear } from "../../config/exposure.ts";
@@ -14,15 +13,6 @@ import type { SessionStore } from "../../store/port.ts";
 import { openSqliteStore } from "../../store/sqlite/store.ts";
 import { createUpstashStore } from "../../store/upstash/store.ts";
 import { generateKeySet } from "../../tokens/key_ring.ts";
-
-export function portFrom(env: Environment): number {
-  const text = env["POSTERN_PORT"] || String(DEFAULT_PORT);
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 1 || port > 65535) {
-    throw new ConfigError([`POSTERN_PORT: "${text}" is not a port number`]);
-  }
-  return port;
-}
 
 /** Opens the store that is configured; nothing is asked of it yet. */
 export async function openStore(store: StoreConfig, env: Environment): Promise<SessionStore> {

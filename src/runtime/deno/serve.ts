@@ -4,17 +4,18 @@
  * @module
  */
 import { availableParallelism } from "node:os";
-import type { Mode } from "../../base/environment.ts";
+import type { Environment, Mode } from "../../base/environment.ts";
+import type { GatewayConfig } from "../../config/config.ts";
 import { createAdminParts } from "../../gateway/admin.ts";
 import { createPromMeter, renderTogether } from "../../telemetry/prom_meter.ts";
 import { addressOf, adminGuard, listenAdmin } from "./admin_listener.ts";
+import { portFrom } from "../../config/environment.ts";
 import { complain, devBanner, startLine } from "./console.ts";
 import { assertDemoIsLocal } from "./exposure.ts";
 import { useProxy } from "./proxy_variables.ts";
 import { createInstance, RUNTIME } from "./instance.ts";
 import { checkText, readSources } from "./load.ts";
 import { createLogOutput } from "./log_output.ts";
-import { portFrom } from "./open.ts";
 import { listenForSignals } from "./signals.ts";
 import { createThreads } from "./threads.ts";
 import { watchFiles } from "./watch_files.ts";
@@ -27,6 +28,7 @@ export async function serve(mode: Mode): Promise<number> {
   const first = await readSources(mode);
   const { env, config } = first;
   assertDemoIsLocal(config, env);
+  warnOfUpstream(config, env);
   if (config.proxy !== null) useProxy(config.proxy);
   const guard = await adminGuard(config.admin.listen, env);
   const instances = config.workers === "auto" ? availableParallelism() : config.workers;
@@ -109,4 +111,15 @@ export async function serve(mode: Mode): Promise<number> {
   signals.close();
   await output.close();
   return code;
+}
+
+/** The shorthand is for where there is no configuration; who sets both means one of them. */
+function warnOfUpstream({ upstreams }: GatewayConfig, env: Environment): void {
+  const named = env["POSTERN_UPSTREAM"];
+  if (!named) return;
+  const origin = URL.parse(named)?.href;
+  const isOne = upstreams.values().some(({ targets }) =>
+    targets.some((target) => URL.parse(target)?.href === origin)
+  );
+  if (!isOne) complain("warning: POSTERN_UPSTREAM has no say: the configuration names upstreams");
 }

@@ -8,6 +8,7 @@ import type { Environment, Mode } from "../../base/environment.ts";
 import { crossesInClear } from "../../config/exposure.ts";
 import { configOf, readConfigValue } from "../../config/load.ts";
 import type { LoadOptions } from "../../config/load.ts";
+import { portFrom } from "../../config/environment.ts";
 import { ConfigError } from "../../config/problems.ts";
 import { demoConfigFile } from "../../demo/config_file.ts";
 import { createCore } from "../../gateway/core.ts";
@@ -118,11 +119,13 @@ export async function build(
 function loadOptions(bindings: Bindings, mode: Mode): LoadOptions {
   const { POSTERN_CONFIG: given } = bindings;
   const demo = mode === "dev" && (given === undefined || given === "");
-  const texts = Object.entries(bindings).filter(([, value]) => typeof value === "string");
+  const texts: Environment = Object.fromEntries(
+    Object.entries(bindings).filter(([, value]) => typeof value === "string"),
+  );
   const env: Environment = {
-    ...Object.fromEntries(texts),
+    ...texts,
     POSTERN_CONFIG: demo
-      ? JSON.stringify({ ...demoConfigFile({}), store: { kind: "upstash" } })
+      ? JSON.stringify({ ...demoConfigFile(portFrom(texts), null), store: { kind: "upstash" } })
       : typeof given === "object"
       ? JSON.stringify(given)
       : given,
