@@ -17,9 +17,11 @@ import type { GatewayPorts } from "./ports.ts";
 
 /** Verifies what has no session of ours behind it; `null`: nothing of the kind is taken. */
 export function createForeign(
-  { clock, events, keys, keySets }: Core,
+  { clock, events, keys, keySets }: Pick<Core, "clock" | "events" | "keys"> & {
+    readonly keySets: Pick<Core["keySets"], "note">;
+  },
   { issuers, clients, tokens, dpop }: GatewayConfig,
-  { askFetch = fetch, sharedDocuments }: GatewayPorts,
+  { askFetch = fetch, sharedDocuments }: Pick<GatewayPorts, "askFetch" | "sharedDocuments">,
 ): Issuers | null {
   if (clients.length > 0) clientSigner(keys);
   const all = clients.length === 0

@@ -7,7 +7,15 @@
 
 /** Something worth a line in the audit log. */
 export type AuditEvent =
-  | { readonly event: "sign_in"; readonly subject: string; readonly sid: string }
+  | {
+    readonly event: "sign_in";
+    readonly subject: string;
+    readonly sid: string;
+    /** Where the person was vouched for; absent: the password endpoint. */
+    readonly provider?: string;
+    /** How the provider says it knew them (`amr`, RFC 8176). */
+    readonly amr?: readonly string[];
+  }
   /** A program got an access token. */
   | { readonly event: "client_token"; readonly client: string }
   /** A program got a token of an upstream's for a caller's (RFC 8693). */
@@ -25,6 +33,7 @@ export type AuditEvent =
   | {
     readonly event: "sign_in_failed";
     readonly reason: string;
+    readonly provider?: string;
     /** Keyed hash of the name that was tried: the same for all its spellings, and no name. */
     readonly name?: string;
   }

@@ -106,6 +106,7 @@ interface Facts {
   readonly reason?: string;
   readonly code?: string;
   readonly actor?: string;
+  readonly amr?: readonly string[];
 }
 
 /** One JSON line. */
@@ -114,6 +115,7 @@ export const ocsfLine: FormatLine = (event, context, atMs) => {
   const { subject, sid, method, path, status, durationMs, reason, code, actor, ...others } = rest as
     & Facts
     & Record<string, unknown>;
+  const { provider, amr } = others;
   const kind = KINDS[name];
   const isHttp = kind.class === CLASS.httpActivity;
   const activity = isHttp ? METHODS[method ?? ""] ?? OTHER : kind.activity;
@@ -139,6 +141,11 @@ export const ocsfLine: FormatLine = (event, context, atMs) => {
     ...endpointOf(context),
     ...userOf(kind, subject),
     ...(sid === undefined ? {} : { session: { uid: sid } }),
+    // 4: OpenID.
+    ...(kind.class === CLASS.authentication && provider !== undefined
+      ? { auth_protocol_id: 4, auth_protocol: "OpenID" }
+      : {}),
+    ...(amr === undefined ? {} : { is_mfa: amr.includes("mfa") }),
     ...(actor === undefined ? {} : { actor: { user: { name: actor } } }),
     ...(isHttp
       ? {

@@ -5,6 +5,7 @@ import { startGatewayProcess } from "../support/gateway_process.ts";
 import type { GatewayProcess } from "../support/gateway_process.ts";
 import { freePort } from "../support/ports.ts";
 import { until } from "../support/until.ts";
+import { startIssuer } from "../tokens/issuers/issuer_server.ts";
 import { generateKeySet } from "../../src/tokens/key_ring.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -237,6 +238,49 @@ Deno.test("a token is inspected from standard input, and its signature is not re
     assert.match(bad.out, /verdict +bad signature/);
     assert.equal((await cli(["token", "inspect"], { stdin: "nonsense" })).code, 1);
   });
+});
+
+Deno.test("a token that others signed, or a program's, is inspected as the gateway verifies it", async () => {
+  const issuer = await startIssuer();
+  try {
+    await withStage(async ({ cli, config, folder, gateway }) => {
+      const secret = "a secret of the tests, not a real one";
+      const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret));
+      const changed = {
+        ...config,
+        issuers: {
+          work: { issuer: issuer.issuer, types: ["at+jwt"], audience: "https://api.test" },
+        },
+        clients: {
+          cron: { secretHash: `sha256:${new Uint8Array(digest).toHex()}`, scope: ["read"] },
+        },
+      };
+      await Deno.writeTextFile(`${folder}/postern.json`, JSON.stringify(changed));
+      assert.equal((await cli(["reload"])).code, 0);
+      const verdict = async (token: string) =>
+        (await cli(["token", "inspect", "--json"], { stdin: token })).json.verdict;
+      const iat = Math.floor(Date.now() / 1000);
+      const claims = {
+        iss: issuer.issuer,
+        sub: "ada",
+        aud: "https://api.test",
+        iat,
+        exp: iat + 60,
+      };
+      assert.equal(await verdict(await issuer.sign(claims)), "good");
+      assert.equal(await verdict(await issuer.sign({ ...claims, aud: "other" })), "bad claims");
+      const answer = await fetch(`http://127.0.0.1:${gateway.port}/auth/token`, {
+        method: "POST",
+        headers: { authorization: `Basic ${btoa(`cron:${secret}`)}` },
+        body: new URLSearchParams({ grant_type: "client_credentials" }),
+      });
+      const { access_token: token } = await answer.json();
+      assert.equal(await verdict(token), "good");
+      assert.equal(await verdict(`${token.slice(0, -4)}AAAA`), "bad signature");
+    });
+  } finally {
+    await issuer[Symbol.asyncDispose]();
+  }
 });
 
 Deno.test("explain says which route a request takes, what is asked of it, and what would be sent", async () => {

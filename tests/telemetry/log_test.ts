@@ -92,6 +92,12 @@ Deno.test("OCSF: classes, activities and types fit together as the schema has th
   assert.equal(logon.type_uid, 300201);
   assert.deepEqual(logon.user, { uid: "ada" });
   assert.deepEqual(logon.session, { uid: "s-1" });
+  assert.equal(logon.auth_protocol_id, undefined);
+  const vouched = { event: "sign_in", subject: "work|ada", sid: "s", provider: "work" } as const;
+  const provided = parsed(ocsfLine, { ...vouched, amr: ["pwd", "mfa"] });
+  assert.deepEqual([provided.auth_protocol_id, provided.is_mfa], [4, true]);
+  assert.deepEqual(provided.unmapped, { provider: "work", amr: ["pwd", "mfa"] });
+  assert.equal(parsed(ocsfLine, { ...vouched, amr: ["pwd"] }).is_mfa, false);
   assert.equal(
     parsed(ocsfLine, { event: "session_revoked", subject: "a", sid: "s" }).type_uid,
     300202,

@@ -151,7 +151,10 @@ async function signIn(call: Callback, flow: Flow, proof: OidcProof): Promise<Res
       await sessions.discard(signedIn.session);
       throw error;
     });
-    noteSignIn(around, signedIn);
+    noteSignIn(around, signedIn, {
+      provider: entry.options.name,
+      amr: proof.claims["amr"],
+    });
     // A new session always (no fixation), and the one that was here before is over.
     if (before !== null && isOurs(before.token)) {
       await sessions.endOf(before.token);
@@ -231,6 +234,6 @@ async function beginAgain(call: Callback, wish: FlowWish): Promise<Response> {
 /** The sign-in page with words, and a line in the log. */
 function say(call: Callback, returnTo: string, reason: OidcReason, detail: string): Response {
   const { c, parts, entry: { options: { name } }, setCookies } = call;
-  c.get("around").emit({ event: "sign_in_failed", reason: `${name}: ${detail}` });
+  c.get("around").emit({ event: "sign_in_failed", reason: `${name}: ${detail}`, provider: name });
   return toSignInPage(parts, { returnTo, reason, provider: name, setCookies });
 }

@@ -111,16 +111,37 @@ export function createClaimsCheck(
 
 /**
  * Whether a token stands for a program: its subject is its client (RFC 9068
- * §2.2; Auth0 adds `@clients`), or the issuer says so (Auth0's `gty`, Entra's `idtyp`).
+ * §2.2; Auth0 adds `@clients`), or the issuer says so (Auth0's `gty`, Entra's `idtyp`,
+ * Keycloak's service accounts).
  */
 function detectActor(
   payload: Readonly<Record<string, JsonValue>>,
   client: string | null,
 ): "user" | "client" {
-  const { sub, gty, idtyp } = payload;
+  const { sub, gty, idtyp, oid, tid, scp } = payload;
   if (gty === "client-credentials" || idtyp === "app") return "client";
+  // Entra without `idtyp`, which is optional there: a person's `sub` is another for each
+  // application, and what a person lets an application do stands in `scp`.
+  if (typeof tid === "string" && oid !== undefined && oid === sub && scp === undefined) {
+    return "client";
+  }
   if (client === null) return "user";
+  if (isServiceAccount(payload, client)) return "client";
   return sub === undefined || sub === client || sub === `${client}@clients` ? "client" : "user";
+}
+
+/**
+ * Keycloak gives a client a user of its own and says so in two ways at once: by the name of that
+ * user, which nobody else can have, and by where the client is, which no person's token holds.
+ */
+function isServiceAccount(
+  { preferred_username: user, clientHost, clientAddress, client_id, clientId }: Readonly<
+    Record<string, JsonValue>
+  >,
+  client: string,
+): boolean {
+  return user === `service-account-${client.toLowerCase()}` &&
+    [clientHost, clientAddress, client_id, clientId].some((each) => typeof each === "string");
 }
 
 /** The first claim that is there names the client; `undefined`: it is there and unusable. */

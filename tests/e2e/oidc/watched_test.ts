@@ -69,6 +69,10 @@ Deno.test("a provider is seen by its name: in metrics, sessions, and where its s
       body: new URLSearchParams({ logout_token: "nonsense" }),
     }).then((response) => response.body?.cancel());
 
+    const { events } = await ask("/v1/events");
+    const signedIn = events.find(({ event }: { event: string }) => event === "sign_in");
+    assert.equal(signedIn?.provider, "work");
+
     const text = await metrics();
     const { code, output } = await promtool(["check", "metrics"], text);
     assert.equal(output, "");

@@ -116,6 +116,24 @@ Deno.test("the dialects of Auth0, Keycloak, Cognito, Entra and Clerk", async () 
       payload: { aud: "account", azp: "web", realm_access: { roles: ["admin"] } },
       expected: { subject: "work|alice", actor: "user", scope: "read admin" },
     },
+    { // Keycloak, the user that a client has of its own
+      options: { types: ["jwt"], audience: null, clients: { allow: ["Web"] } },
+      typ: "JWT",
+      payload: {
+        aud: "account",
+        azp: "Web",
+        client_id: "Web",
+        clientHost: "10.0.0.1",
+        preferred_username: "service-account-web",
+      },
+      expected: { subject: "work|alice", actor: "client", client: "Web" },
+    },
+    { // Keycloak, somebody who has only called themselves so
+      options: { types: ["jwt"], audience: null, clients: { allow: ["web"] } },
+      typ: "JWT",
+      payload: { aud: "account", azp: "web", preferred_username: "service-account-web" },
+      expected: { subject: "work|alice", actor: "user", client: "web" },
+    },
     { // Cognito: no audience at all
       options: {
         types: ["", "jwt"],
@@ -137,6 +155,23 @@ Deno.test("the dialects of Auth0, Keycloak, Cognito, Entra and Clerk", async () 
       typ: "JWT",
       payload: { aud: "api://1", oid: "o-1", sub: "s", azp: "daemon", idtyp: "app", roles: ["r"] },
       expected: { subject: "work|o-1", actor: "client", scope: "r" },
+    },
+    { // Entra, an application that was not given the optional idtyp
+      options: {
+        types: ["jwt"],
+        audience: ["api://1"],
+        scope: ["/scp", "/roles"],
+        subject: "/oid",
+      },
+      typ: "JWT",
+      payload: { aud: "api://1", tid: "t-1", oid: "o-1", sub: "o-1", azp: "daemon", roles: ["r"] },
+      expected: { subject: "work|o-1", actor: "client", scope: "r" },
+    },
+    { // Entra, a person
+      options: { types: ["jwt"], audience: ["api://1"], scope: ["/scp"], subject: "/oid" },
+      typ: "JWT",
+      payload: { aud: "api://1", tid: "t-1", oid: "o-1", sub: "pair", azp: "spa", scp: "x" },
+      expected: { subject: "work|o-1", actor: "user", scope: "x" },
     },
     { // Clerk: azp is the origin of the front end
       options: { types: ["jwt"], audience: null, clients: { allow: ["https://app.example.com"] } },

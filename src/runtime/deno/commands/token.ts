@@ -6,10 +6,11 @@
 import type { Command } from "commander";
 import { systemClock } from "../../../base/clock.ts";
 import { startProblems } from "../../../gateway/start_problem.ts";
+import { createForeign } from "../../../gateway/issuers.ts";
 import { createTokenVerifier } from "../../../tokens/verify.ts";
-import { readSources } from "../load.ts";
+import { readSources, type Sources } from "../load.ts";
 import type { Acting, Context } from "./context.ts";
-import { EXIT } from "./output.ts";
+import { EXIT, type Output } from "./output.ts";
 
 /** Adds the command. */
 export function tokenCommands(program: Command, acting: Acting): void {
@@ -30,7 +31,7 @@ async function inspect(context: Context): Promise<number> {
     output.remark("That is not a JWT: three parts of base64url, separated by dots.");
     return EXIT.failed;
   }
-  const verdict = await verdictOn(context, token);
+  const verdict = await verdictOn(context, token, claims);
   const standing = verdict === "good" ? await standingOf(context, claims) : null;
   const rows = [
     ["verdict", standing === null ? verdict : `${verdict}, ${standing}`],
@@ -57,19 +58,51 @@ function partOf(part: string): Record<string, unknown> | null {
 }
 
 /** Against the keys and rules of the configuration, as the gateway checks it. */
-async function verdictOn({ mode, output }: Context, token: string): Promise<string> {
+async function verdictOn(
+  { mode, output }: Context,
+  token: string,
+  claims: Readonly<Record<string, unknown>>,
+): Promise<string> {
   try {
-    const { keys, config } = await readSources(mode);
+    const sources = await readSources(mode);
+    const { keys, config } = sources;
     const verifier = createTokenVerifier({ keys, rules: config.tokens, clock: systemClock });
     const access = await verifier.verify(token, "access");
     const found = access === "wrong_type" ? await verifier.verify(token, "refresh") : access;
-    return typeof found === "string" ? found.replaceAll("_", " ") : "good";
+    if (typeof found !== "string") return "good";
+    const foreign = await foreignVerdict(sources, token, output);
+    // Of our own issuer only programs' tokens are verified there: what is none of them was told above.
+    const isOurs = claims["iss"] === config.tokens.issuer && foreign !== "good";
+    return (isOurs ? found : foreign ?? found).replaceAll("_", " ");
   } catch (error) {
     const problems = startProblems(error);
     if (problems === null) throw error;
     output.remark(`Not verified, for there is no configuration: ${problems[0] ?? ""}`);
     return "not verified";
   }
+}
+
+/** What the issuers of the configuration, and our own for programs, say; `null`: it is none of theirs. */
+async function foreignVerdict(
+  { keys, config }: Sources,
+  token: string,
+  output: Output,
+): Promise<string | null> {
+  const issuers = createForeign(
+    {
+      keys,
+      clock: systemClock,
+      events: (event) => {
+        if ("reason" in event) output.remark(event.reason);
+      },
+      keySets: { note() {} },
+    },
+    config,
+    {},
+  );
+  if (issuers === null || !issuers.claims(token)) return null;
+  const found = await issuers.verify(token, (work) => void work.catch(() => {}));
+  return typeof found === "string" ? found : "good";
 }
 
 async function standingOf(
