@@ -22,6 +22,8 @@ const session = {
   endsAt: time.describe("No token of the session outlives it."),
   userAgent: z.string(),
   ip: z.string(),
+  bound: z.enum(["dbsc", "script", "dpop"]).nullable()
+    .describe("How its holder proves the key that it is bound to; null: it is bound to none."),
 };
 
 const counted = {

@@ -5,7 +5,7 @@
  */
 import { Hono } from "hono";
 import * as z from "zod";
-import type { SessionRecord } from "../base/session.ts";
+import type { KeyBinding, SessionRecord } from "../base/session.ts";
 import {
   type AdminContext,
   type AdminEnv,
@@ -31,6 +31,8 @@ export interface SessionView {
   readonly endsAt: string;
   readonly userAgent: string;
   readonly ip: string;
+  /** How its holder proves the key that it is bound to; `null`: it is bound to none. */
+  readonly bound: KeyBinding["by"] | null;
 }
 
 /** Leaves out what names tokens (`jti`) and what only the gateway understands. */
@@ -48,6 +50,7 @@ function sessionView(
     endsAt: iso(session.capSeconds * 1000),
     userAgent: session.userAgent,
     ip: session.ip,
+    bound: session.bound?.by ?? null,
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import { failure } from "../access/failure.ts";
 import { createMatch } from "../access/match.ts";
+import { SKIPPED_HEADER, skippedReasons } from "../binding/dbsc.ts";
 import { isPreflight } from "../browser/cors.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { createStrayCheck } from "../endpoints/verify/trust.ts";
@@ -161,7 +162,14 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     return ownCors === null ? own : ownCors.apply(own, headers);
   }
 
+  /** Counts what browsers say of renewals that they skipped; `null`: none is bound. */
+  const noteSkipped = config.deviceBinding === null ? null : ({ headers }: Inbound) => {
+    const skipped = headers.get(SKIPPED_HEADER);
+    if (skipped !== null) skippedReasons(skipped).forEach(core.metrics.renewalSkipped);
+  };
+
   async function answered(inbound: Inbound, request: Request, connection: ConnectionInfo) {
+    noteSkipped?.(inbound);
     try {
       if (isStray(inbound.headers, inbound.target.path)) {
         return finish.own(inbound, null, words.refuse(inbound, { code: "untrusted_proxy" }));

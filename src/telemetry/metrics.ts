@@ -52,6 +52,8 @@ export interface GatewayMetrics extends PeopleMetrics {
   longLived(kind: LongLivedKind): (reason: string) => void;
   /** The keys of an issuer or a provider were fetched, or could not be. */
   keySet(issuer: string, result: "refreshed" | "failed"): void;
+  /** A browser sent a request without having renewed its bound session first. */
+  renewalSkipped(reason: string): void;
   /** A configuration was put in force (`ok`) or refused. */
   reloaded(ok: boolean): void;
   /** Says where gauges are read from; sources may come later and replace earlier ones. */
@@ -94,6 +96,11 @@ export function createGatewayMetrics(
     help: "Fetches of the keys of issuers and providers, by outcome.",
     labels: ["issuer", "result"],
   });
+  const skipped = meter.counter({
+    name: "postern_binding_renewals_skipped_total",
+    help: "Requests that a browser sent without having renewed its bound session (DBSC), by why.",
+    labels: ["reason"],
+  });
   const reloads = reloadInstruments(meter);
   createGauges(meter, sources, about);
 
@@ -104,6 +111,7 @@ export function createGatewayMetrics(
     store: (command, result, durationMs) => store({ command, result })(durationMs / 1000),
     revocationPropagated: (delayMs) => propagation({})(Math.max(0, delayMs) / 1000),
     keySet: (issuer, result) => keySets({ issuer, result })(1),
+    renewalSkipped: (reason) => skipped({ reason })(1),
     reloaded: reloads,
     watch: (more) => void Object.assign(sources, more),
     render: () => meter.render(),

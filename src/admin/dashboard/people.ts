@@ -40,6 +40,7 @@ export function sessionsPage(search: Search, found: SessionsPage, said: Html | "
           "Last seen (UTC)",
           "Address",
           "Device",
+          "Bound",
           "Session",
           "End it",
         ],
@@ -74,6 +75,7 @@ function row(session: SessionView): (Html | string)[] {
     short(session.lastSeenAt),
     html`<code>${session.ip}</code>`,
     session.userAgent.slice(0, 80),
+    session.bound ?? "–",
     html`<code>${session.sid}</code>`,
     html`<form method="post" action="/end">
       <input type="hidden" name="sid" value="${session.sid}">

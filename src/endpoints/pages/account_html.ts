@@ -50,7 +50,9 @@ export function accountPage(options: {
             ? html`
               <span class="badge">${texts.thisDevice}</span>
             `
-            : ""}
+            : ""}${session.bound === null ? "" : html`
+            <span class="badge" title="${texts.boundMeans}">${texts.bound}</span>
+          `}
           <dl><dt>${texts.signedInAt}</dt><dd>${time(session.createdAtMs, texts)}</dd>
           <dt>${texts.lastSeen}</dt><dd>${time(
             session.lastSeenAtMs,

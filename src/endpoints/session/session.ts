@@ -7,6 +7,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import type { CookieSession } from "../../access/cookie_session.ts";
+import type { KeyBinding } from "../../base/session.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import type { GatewayCookies } from "../../browser/cookies.ts";
 import { allowOnly, fail, refuse } from "../../http/endpoint.ts";
@@ -31,6 +32,8 @@ interface SessionJson {
   readonly accessExpiresAt: string;
   readonly refreshExpiresAt: string;
   readonly csrfToken: string;
+  /** How the key is proven that the session is bound to; `null`: it is bound to none. */
+  readonly bound: KeyBinding["by"] | null;
 }
 
 /** The endpoints under `/auth` that browsers use. */
@@ -55,6 +58,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
       accessExpiresAt: iso(pair.accessExpiresAtSeconds),
       refreshExpiresAt: iso(pair.refreshExpiresAtSeconds),
       csrfToken,
+      bound: session.bound?.by ?? null,
     };
     return withCookies(c.json(json), setCookies);
   }
@@ -207,6 +211,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
       accessExpiresAt: iso(token.expiresAtSeconds),
       refreshExpiresAt: iso(session.current.refreshExpiresAtSeconds),
       csrfToken: await csrf.issue(token.sid),
+      bound: session.bound?.by ?? null,
     };
     return withCookies(c.json(json), []);
   });
@@ -225,6 +230,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
           lastSeenAt: new Date(session.lastSeenAtMs).toISOString(),
           userAgent: session.userAgent,
           ip: session.ip,
+          bound: session.bound?.by ?? null,
           current: session.sid === token.sid,
         })),
       }),
