@@ -11,12 +11,14 @@ import type { ToCookies } from "../../access/cookie_session.ts";
 import type { ReadCredential } from "../../access/credential.ts";
 import type { Identify } from "../../access/identify.ts";
 import { sessionOf } from "../../access/leaving.ts";
+import type { DeviceOffers } from "../../access/offers.ts";
 import type { CookieJar } from "../../browser/cookies.ts";
 import { safeReturnTo } from "../../browser/return_to.ts";
 import { allowOnly, refuse } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
 import type { TokenVerifier } from "../../tokens/verify.ts";
+import { isOurs } from "../../tokens/claims.ts";
 import { decodeBase64url } from "../../tokens/base64url.ts";
 import type { Handover, Handovers } from "../../sign_in/handover.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -37,6 +39,8 @@ export interface HandoverParts {
   readonly toCookies: ToCookies;
   readonly jar: CookieJar;
   readonly clock: Clock;
+  /** Say which sessions have been without a key for too long; `null`: none has to have one. */
+  readonly offers: Pick<DeviceOffers, "isOverdue"> | null;
 }
 
 /** So long a provider that is asked at each rotation may go unasked, as in its outages. */
@@ -92,8 +96,11 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
       const page = `${prefix}/login?return_to=${encodeURIComponent(here)}`;
       return sendTo(page, named.clearCookies ? jar.clear() : []);
     }
-    const { token: { sid, expiresAtSeconds }, setCookies } = named;
-    if (sid === null) return refuse(c, { code: "token_invalid" });
+    const { token, setCookies } = named;
+    if (!isOurs(token)) return refuse(c, { code: "token_invalid" });
+    // The other host would give it time anew to bind itself.
+    if (parts.offers?.isOverdue(token) === true) return refuse(c, { code: "binding_required" });
+    const { sid, expiresAtSeconds } = token;
     const code = await handovers.give({ sid, to, state, accessEndSeconds: expiresAtSeconds });
     return sendTo(`${to}${prefix}/handover/take?code=${code}`, setCookies);
   });
@@ -107,8 +114,8 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
     const given = await handovers.take(c.req.query("code") ?? "", inbound.origin);
     // A code that another browser asked for would sign this one in as somebody else. Whoever
     // gets a code chooses its state: only a secret of ours is held against it, never none.
-    const isOurs = secret !== undefined && SECRET.test(secret);
-    if (given === null || !isOurs || given.state !== await hashOf(secret)) {
+    const isSecret = secret !== undefined && SECRET.test(secret);
+    if (given === null || !isSecret || given.state !== await hashOf(secret)) {
       return refuse(c, {
         code: "invalid_request",
         detail: "This link has been used, or belongs to another browser. Please start again.",
@@ -116,16 +123,22 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
     }
     const root = await sessions.read(given.sid);
     if (root === null) return refuse(c, { code: "session_revoked" });
-    const { subject, claims, groups, createdAtMs: sinceMs } = root;
+    const { subject, claims, groups } = root;
     const device = { userAgent: c.req.header("user-agent") ?? "", ip: around.client.address };
     const capSeconds = capOf(root, given, parts.clock());
+    // The sign-in may be younger than now, by a clock that is ahead of ours.
+    const sinceMs = Math.max(parts.clock(), root.createdAtMs);
     const opened = await sessions.open(
-      // As old as the sign-in: what ends that, ends this, though it be in this very moment.
       { subject, claims, groups, sinceMs, capSeconds },
       { device },
     );
     if (opened.kind === "superseded") return refuse(c, { code: "session_revoked" });
     const { signedIn } = opened;
+    // What ends the one from now on ends the other; what ended it just before did not yet.
+    if (await sessions.read(given.sid) === null) {
+      await sessions.discard(signedIn.session);
+      return refuse(c, { code: "session_revoked" });
+    }
     const { setCookies } = await parts.toCookies(signedIn, inbound).catch(async (error) => {
       await sessions.discard(signedIn.session);
       throw error;

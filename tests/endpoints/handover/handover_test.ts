@@ -66,7 +66,10 @@ interface Stand {
 
 async function withStand(
   act: (stand: Stand) => Promise<void>,
-  { store }: { readonly store?: SessionStore } = {},
+  { store, config = {} }: {
+    readonly store?: SessionStore;
+    readonly config?: Readonly<Record<string, unknown>>;
+  } = {},
 ): Promise<void> {
   const upstream = startUpstream();
   const port = freePort();
@@ -79,7 +82,12 @@ async function withStand(
       ...DEMO_USERS,
       { username: "eve", password: "postern", subject: "eve", claims: {} },
     ]),
-    config: { origins: [other], handover: true, verify: { trustedProxies: ["127.0.0.1"] } },
+    config: {
+      origins: [other],
+      handover: true,
+      verify: { trustedProxies: ["127.0.0.1"] },
+      ...config,
+    },
   });
   try {
     await act({ gateway, home: gateway.url, other });
@@ -292,4 +300,23 @@ Deno.test("the session at the other host lasts no longer than its own may, nor t
     around(await lifeAtOther(20), 7_200);
   }, { store });
   await inner.close();
+});
+
+Deno.test("where sessions have to be bound, no other host gives one more time for that", async () => {
+  await withStand(async ({ home, other, gateway }) => {
+    const browser = new Browser();
+    await browser.signIn(home);
+    const first = await browser.go(`${other}/page`);
+    await first.response.body?.cancel();
+    assert.equal(first.response.status, 200, "as at home, there is a minute");
+    gateway.clock.advance(61_000);
+    for (const at of [home, other]) {
+      const late = await browser.ask(`${at}/page`);
+      assert.equal((await late.json()).code, "binding_required", at);
+    }
+    browser.jar(other).clear();
+    const { response } = await browser.go(`${other}/page`);
+    assert.equal((await response.json()).code, "binding_required");
+    assert.equal(browser.jar(other).has("postern-access"), false);
+  }, { config: { deviceBinding: "require" } });
 });
