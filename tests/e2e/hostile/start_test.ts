@@ -31,6 +31,10 @@ const tryToStart = (
     ...env,
   });
 
+/** Whether nothing but that address kept it from starting. */
+const wouldStart = (output: string) =>
+  /^Postern does not start:\n {2}POSTERN_HOST: "192\.0\.2\.1" [^\n]*\n$/.test(output);
+
 const app = { targets: ["http://127.0.0.1:9"] };
 const identity = {
   kind: "upstream",
@@ -174,7 +178,7 @@ Deno.test("what is only near by starts", async () => {
     })
   ) {
     const { output } = await tryToStart(config);
-    if (/does not start/.test(output)) refused.push(`${what}: ${output.slice(0, 200)}`);
+    if (!wouldStart(output)) refused.push(`${what}: ${output.slice(0, 200)}`);
   }
   assert.deepEqual(refused, []);
 });
@@ -202,7 +206,7 @@ Deno.test("a byte order mark and line ends around a secret do not matter", async
     POSTERN_CONFIG: file,
     POSTERN_KEYS: `${KEYS}\r\n`,
   });
-  assert.doesNotMatch(output, /Unexpected token|not valid JSON|does not start/);
+  assert.ok(wouldStart(output), output);
   await Deno.remove(folder, { recursive: true });
 });
 
