@@ -23,6 +23,8 @@ export interface Denied extends Refusal {
   readonly token: CallerToken | null;
   /** Of a pair that was rotated on the way to the refusal. */
   readonly setCookies: readonly string[];
+  /** See {@link Caller.nonce}. */
+  readonly nonce: string | null;
 }
 
 /** `caller` is `null` on open routes. */
@@ -77,7 +79,7 @@ export function createDecide(parts: {
   ): Decision | Promise<Decision> {
     if ("problem" in named) {
       onAuthenticated(transportOf(credential), named.problem.code);
-      return { kind: "refused", ...named, credential, token: null, setCookies: [] };
+      return { kind: "refused", ...named, credential, token: null, setCookies: [], nonce: null };
     }
     if (rule.strict) return strictly(named, rule, credential);
     onAuthenticated(transportOf(credential, true), "accepted");
@@ -119,6 +121,6 @@ function transportOf(
 
 function verdict(caller: Caller, problem: Problem | null, credential: Credential): Decision {
   if (problem === null) return { kind: "allowed", caller };
-  const { token, setCookies } = caller;
-  return { kind: "refused", problem, clearCookies: false, credential, token, setCookies };
+  const { token, setCookies, nonce } = caller;
+  return { kind: "refused", problem, clearCookies: false, credential, token, setCookies, nonce };
 }

@@ -18,10 +18,13 @@ import type { Renew } from "./renew.ts";
 import type { AccessRule } from "./rule.ts";
 import type { Authenticate, AuthenticateBearer } from "./standing.ts";
 
-/** Who is calling; `setCookies` ride on the answer when the pair was rotated in passing. */
+/** Who is calling, and what rides on the answer. */
 export interface Caller {
   readonly token: CallerToken;
+  /** When the pair was rotated in passing. */
   readonly setCookies: readonly string[];
+  /** For `DPoP-Nonce` (RFC 9449 §8.2): a newer nonce than the one that was used. */
+  readonly nonce: string | null;
 }
 
 /** Why nobody is let in. */
@@ -38,7 +41,7 @@ export type Identification = Caller | Refusal | Promise<Caller | Refusal>;
 export type Identify = (
   asking: Asking,
   credential: Credential,
-  rule: Pick<AccessRule, "transparent" | "cors">,
+  rule: Pick<AccessRule, "transparent" | "cors" | "strict">,
 ) => Identification;
 
 const NO_COOKIES: readonly string[] = [];
@@ -73,11 +76,14 @@ export function createIdentify(parts: {
     asking: Asking,
     credential: Extract<Credential, { readonly kind: "bearer" }>,
     deciding: ReturnType<AuthenticateBearer>,
+    { strict }: Rule,
   ): Promise<Caller | Refusal> {
     const token = await deciding;
     if (typeof token === "string") return refused(token);
-    const problem = await proveKey(asking, credential, token);
-    return problem === null ? { token, setCookies: NO_COOKIES } : { problem, clearCookies: false };
+    const proof = await proveKey(asking, credential, token, strict);
+    return proof.kind === "good"
+      ? { token, setCookies: NO_COOKIES, nonce: proof.nonce }
+      : { problem: proof.problem, clearCookies: false };
   }
 
   async function slowly(
@@ -100,7 +106,7 @@ export function createIdentify(parts: {
           : isSafeMethod(asking.method) || await passesCsrf(asking, token.sid, cookies, rule);
         if (!trusted) return refused("csrf_failed");
         if (offers !== null && token.bound === null) await offers.onSight(asking, token, cookies);
-        return { token, setCookies: NO_COOKIES };
+        return { token, setCookies: NO_COOKIES, nonce: null };
       }
       code = token;
     }
@@ -128,7 +134,7 @@ export function createIdentify(parts: {
     if (renewal.kind === "refused") return renewal;
     const { signedIn, setCookies } = renewal.session;
     const token = await authenticate(signedIn.pair.access, asking.around.waitUntil);
-    return typeof token === "string" ? refused(token) : { token, setCookies };
+    return typeof token === "string" ? refused(token) : { token, setCookies, nonce: null };
   }
 
   return function identify(asking, credential, rule) {
@@ -137,8 +143,8 @@ export function createIdentify(parts: {
     // The usual case, decided without a promise.
     return !(token instanceof Promise) && typeof token !== "string" && token.bound === null &&
         credential.scheme === "bearer"
-      ? { token, setCookies: NO_COOKIES }
-      : byBearer(asking, credential, token);
+      ? { token, setCookies: NO_COOKIES, nonce: null }
+      : byBearer(asking, credential, token, rule);
   };
 }
 

@@ -118,11 +118,12 @@ export function createRefusalWords(parts: {
 
   return {
     refuse: (inbound, problem) => answer(inbound, problem, null),
-    deny(inbound, { problem, clearCookies, credential, token, setCookies }) {
+    deny(inbound, { problem, clearCookies, credential, token, setCookies, nonce }) {
       const plain = answer(inbound, problem, token?.subject ?? null);
       for (const cookie of clearCookies ? jar.clear() : setCookies) {
         plain.headers.append("set-cookie", cookie);
       }
+      if (nonce !== null) plain.headers.set("dpop-nonce", nonce);
       return compat === null || token !== null
         ? plain
         : inWordsOfSimpleJwt(plain, problem, credential, compat);

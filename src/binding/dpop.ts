@@ -70,10 +70,7 @@ export type DpopOutcome =
     readonly nonce: string | null;
   };
 
-/**
- * Remembers a key in a place that all instances share, for `untilMs`; `false`
- * when it was there before.
- */
+/** Remembers a key in a place that all instances share, until `untilMs`; `false` when it was there before. */
 export type Once = (key: string, untilMs: number) => Promise<boolean>;
 
 /** Checks DPoP proofs. */
@@ -140,7 +137,7 @@ export function createDpop(options: {
     if (taken !== "fresh") return taken;
     if (once === undefined) return null;
     const key = await sha256(`${proof.jkt}.${claims.jti}`);
-    return await once(key, (made + lifeSeconds + 1) * 1000) ? null : "replayed";
+    return await once(`dpop:${key}`, (made + lifeSeconds + 1) * 1000) ? null : "replayed";
   }
 
   async function refused(failure: DpopFailure): Promise<DpopOutcome> {

@@ -30,7 +30,6 @@ import { createAuthenticate } from "../access/standing.ts";
 import type { Authenticate, AuthenticateBearer } from "../access/standing.ts";
 import { createCookieJar } from "../browser/cookies.ts";
 import type { CookieJar } from "../browser/cookies.ts";
-import { createCors } from "../browser/cors.ts";
 import type { Cors } from "../browser/cors.ts";
 import { createOriginRule } from "../browser/origin_rule.ts";
 import type { OriginRule } from "../browser/origin_rule.ts";
@@ -42,6 +41,8 @@ import type { TokenSchemes } from "../http/authorization.ts";
 import { createRecheck } from "../identity/recheck.ts";
 import type { Recheck } from "../identity/recheck.ts";
 import { createVerifyElsewhere } from "../identity/verify_elsewhere.ts";
+import { createOnce } from "../sessions/once.ts";
+import type { Once } from "../sessions/once.ts";
 import { createSessions } from "../sessions/sessions.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import type { Issuers } from "../tokens/issuers/issuers.ts";
@@ -50,6 +51,7 @@ import { createPairMinter } from "../tokens/mint.ts";
 import { createTokenVerifier } from "../tokens/verify.ts";
 import type { TokenVerifier } from "../tokens/verify.ts";
 import type { Core } from "./core.ts";
+import { corsOf } from "./cors.ts";
 import { createBearer, createForeign } from "./issuers.ts";
 import type { GatewayPorts } from "./ports.ts";
 import { createProviders } from "./providers.ts";
@@ -64,6 +66,8 @@ export interface Access {
   readonly authenticate: Authenticate;
   readonly authenticateBearer: AuthenticateBearer;
   readonly sessions: Sessions;
+  /** What any instance may take once. */
+  readonly once: Once;
   readonly providers: Providers;
   readonly jar: CookieJar;
   readonly csrf: Csrf;
@@ -114,7 +118,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     ...createQuestions(config, ports.askFetch ?? fetch),
   });
   const jar = createCookieJar({ secure: config.secure });
-  const ownCors = config.cors === null ? null : createCors(config.cors);
+  const ownCors = config.cors === null ? null : corsOf(config.cors, config);
   const isTrustedOrigin = createOriginRule(ownCors);
   const schemes = createTokenSchemes([
     ...tokens.headerTypes,
@@ -138,8 +142,9 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     ? null
     : createDpop({ options: config.dpop, hmacKeys: keys.hmacKeys, clock });
   const authenticateBearer = createBearer(core, issuers, authenticate);
+  const once = createOnce(store, clock);
   const identify = createIdentify({
-    proveKey: createProveKey(dpop),
+    proveKey: createProveKey(dpop, once),
     csrf,
     verifier,
     authenticate,
@@ -153,6 +158,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     authenticate,
     authenticateBearer,
     sessions,
+    once,
     providers,
     jar,
     csrf,

@@ -84,7 +84,7 @@ export function createEndpoints(parts: {
         clock: parts.core.clock,
         handovers: createHandovers({
           seal: createSeal(keys.hmacKeys, "handover"),
-          store,
+          once: access.once,
           clock: parts.core.clock,
         }),
       }),

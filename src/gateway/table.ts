@@ -8,7 +8,6 @@ import { createIdentityHeaders } from "../access/identity_headers.ts";
 import type { Destination } from "../access/rule.ts";
 import { durationMs } from "../base/duration.ts";
 import { sizeBytes } from "../base/size.ts";
-import { createCors } from "../browser/cors.ts";
 import type { GatewayConfig, RouteConfig } from "../config/config.ts";
 import { compileRequirement } from "../policy/requirement.ts";
 import type { AuthenticationRule } from "../policy/authentication.ts";
@@ -21,6 +20,7 @@ import type { PreparedRoute, PreparedUpstream } from "../proxy/route.ts";
 import { createWayBack } from "../proxy/way_back.ts";
 import { createAssertionMinter } from "../tokens/assertion.ts";
 import type { Core } from "./core.ts";
+import { corsOf } from "./cors.ts";
 import { identityHeaderNames, mappedHeaders } from "./upstreams.ts";
 import type { OpenUpstreams } from "./upstreams.ts";
 
@@ -100,10 +100,10 @@ export function compileTable(
             isShared: route.cache === "shared",
             requestHeaders: compileHeaderRules(route.requestHeaders),
             responseHeaders: compileHeaderRules(route.responseHeaders),
-            cors: route.cors === undefined ? null : createCors({
+            cors: route.cors === undefined ? null : corsOf({
               ...route.cors,
               maxAgeSeconds: durationMs(route.cors.maxAge) / 1000,
-            }),
+            }, config),
           },
         },
       };

@@ -153,6 +153,8 @@ export function createFinish(parts: {
         headers.set(offered.name, offered.value);
         if (cacheControl === PRIVATE) cacheControl = `${PRIVATE}, no-cache`;
       }
+      // RFC 9449 §8.2: not where others would be told it, long after it has run out.
+      if (makesPrivate && caller.nonce !== null) headers.set("dpop-nonce", caller.nonce);
       if (cacheControl !== null) headers.set("cache-control", cacheControl);
       if (makesPrivate) vary = varied(vary ?? "");
       if (vary !== null) headers.set("vary", vary);

@@ -105,6 +105,7 @@ export function createHandle(parts: ProxyParts): HandleProxied {
         parts.noteAnswer(inbound, answer.status, facts);
         // A pair that was rotated on the way is not lost with the upstream's answer.
         for (const cookie of caller?.setCookies ?? []) answer.headers.append("set-cookie", cookie);
+        if (typeof caller?.nonce === "string") answer.headers.set("dpop-nonce", caller.nonce);
         return finish.own(inbound, route.cors, answer);
       }
     }

@@ -6,7 +6,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import type { JsonValue } from "../base/json.ts";
-import type { SessionStore } from "../store/port.ts";
+import type { Once } from "../sessions/once.ts";
 import type { Seal } from "../tokens/seal.ts";
 
 /** What a code stands for. */
@@ -34,9 +34,9 @@ const LIFE_MS = 30_000;
 const HOLD_MS = 2 * LIFE_MS;
 
 /** Prepares hand-overs. */
-export function createHandovers({ seal, store, clock }: {
+export function createHandovers({ seal, once, clock }: {
   readonly seal: Seal;
-  readonly store: Pick<SessionStore, "reserveAttempt">;
+  readonly once: Once;
   readonly clock: Clock;
 }): Handovers {
   return {
@@ -53,14 +53,8 @@ export function createHandovers({ seal, store, clock }: {
       }
       if (typeof accessEndSeconds !== "number") return null;
       if (meant !== to || typeof exp !== "number" || clock() >= exp) return null;
-      // The only place under this name: whoever comes second finds it taken.
-      const first = await store.reserveAttempt({
-        id: crypto.randomUUID(),
-        counters: [{ key: `handover:${id}`, limit: 1 }],
-        windowMs: HOLD_MS,
-        holdMs: HOLD_MS,
-      });
-      return first.allowed ? { sid, to, state, accessEndSeconds } : null;
+      const isFirst = await once(`handover:${id}`, clock() + HOLD_MS);
+      return isFirst ? { sid, to, state, accessEndSeconds } : null;
     },
   };
 }

@@ -15,14 +15,18 @@ Deno.test("a token that nobody has seen before is verified once", async () => {
       return Promise.resolve(token);
     },
     renew: NEVER,
-    proveKey: () => Promise.resolve(null),
+    proveKey: () => Promise.resolve({ kind: "good", nonce: null }),
     offers: null,
   });
   const asking = { around: { waitUntil: () => {} } } as never;
   const credential = { kind: "bearer", token: "t", scheme: "bearer", cookies: {} } as never;
-  assert.deepEqual(await identify(asking, credential, { transparent: false, cors: null }), {
-    token,
-    setCookies: [],
-  });
+  assert.deepEqual(
+    await identify(asking, credential, { transparent: false, strict: false, cors: null }),
+    {
+      token,
+      setCookies: [],
+      nonce: null,
+    },
+  );
   assert.equal(asked, 1);
 });

@@ -32,7 +32,7 @@ async function decide(
       clock: createTestClock(),
     })
     : null;
-  const problem = await createProveKey(dpop)(
+  const decided = await createProveKey(dpop, () => Promise.resolve(true))(
     {
       method: "GET",
       origin: ORIGIN,
@@ -42,8 +42,9 @@ async function decide(
     } as unknown as Parameters<ReturnType<typeof createProveKey>>[0],
     { ...CREDENTIAL, scheme } as Parameters<ReturnType<typeof createProveKey>>[1],
     caller,
+    false,
   );
-  return problem?.code ?? "good";
+  return decided.kind === "good" ? "good" : decided.problem.code;
 }
 
 Deno.test("a bound token is no bearer token, an unbound one none for DPoP, whoever signed it", async () => {

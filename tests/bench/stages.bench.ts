@@ -121,7 +121,7 @@ const route = {
   upstream: { via: false },
   wayBack: createWayBack({ targets: [] }),
 } as unknown as PreparedRoute;
-const caller = { token: verified, setCookies: [] };
+const caller = { token: verified, setCookies: [], nonce: null };
 const answered = [["content-type", "application/json"], ["content-length", "2"]] as const;
 const body = new TextEncoder().encode("{}");
 Deno.bench("pass an answer on", () => {

@@ -47,7 +47,7 @@ export interface HandoverParts {
 const UNASKED_SECONDS = 24 * 3_600;
 
 /** How a session of the host of sign-in is named: renewed in passing, cookies only. */
-const RULE = { transparent: true, cors: null };
+const RULE = { transparent: true, strict: false, cors: null };
 
 /** 256 bits, as base64url. */
 const SECRET = /^[A-Za-z0-9_-]{43}$/;

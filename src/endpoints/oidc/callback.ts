@@ -27,7 +27,7 @@ const MAX_RESTARTS = 1;
 const RESPONSE_PARAMETERS = ["code", "state", "iss", "error"] as const;
 
 /** An expired access cookie is no reason to send somebody to the provider again. */
-const OWN_RULE = { transparent: true, cors: null };
+const OWN_RULE = { transparent: true, strict: false, cors: null };
 
 /** One callback on its way. */
 interface Callback {

@@ -40,7 +40,7 @@ interface SessionJson {
 export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   const { jar, csrf, attemptSignIn, sessions, verifier, identify, renew } = parts;
   const { findLeaving, leave, isTrustedOrigin } = parts;
-  const ownRule = { transparent: false, cors: parts.ownCors };
+  const ownRule = { transparent: false, strict: false, cors: parts.ownCors };
   const app = new Hono<GatewayEnv>();
 
   function withCookies(response: Response, setCookies: readonly string[]): Response {
@@ -81,7 +81,8 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     const named = await identify(inbound, parts.readCredential(inbound.headers), ownRule);
     if ("problem" in named) return named;
     // Behind a token that others signed there is no session to show or to end.
-    const { token } = named;
+    const { token, nonce } = named;
+    if (nonce !== null) c.header("dpop-nonce", nonce);
     return isOurs(token) ? { token } : { problem: { code: "token_invalid" } };
   }
 

@@ -6,7 +6,6 @@
  */
 import { Hono } from "hono";
 import type { Context } from "hono";
-import { proofProblem } from "../../access/prove_key.ts";
 import type { JsonValue } from "../../base/json.ts";
 import type { Dpop } from "../../binding/dpop.ts";
 import { readFields } from "../../http/body.ts";
@@ -15,6 +14,7 @@ import { allowOnly, fail } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { Surroundings } from "../../http/around.ts";
 import type { Problem } from "../../http/problem.ts";
+import { createTokenKeyCheck } from "./key_proof.ts";
 import type { AuthenticateMachine, MachineOptions } from "./machine_clients.ts";
 
 /** Why no token is given (RFC 6749 §5.2, RFC 8693 §2.2.2). */
@@ -51,23 +51,9 @@ export function tokenEndpoint(parts: {
   /** `null`: switched off, and the header says nothing. */
   readonly dpop: Dpop | null;
 }): Hono<GatewayEnv> {
-  const { authenticate, grants, dpop } = parts;
+  const { authenticate, grants } = parts;
+  const checkKey = createTokenKeyCheck(parts.dpop);
   const app = new Hono<GatewayEnv>();
-
-  /** The key that the client proves, `null` where it shows no proof, or a refusal (RFC 9449 §5). */
-  async function provenKey(c: Context<GatewayEnv>): Promise<string | null | Response> {
-    const proof = c.req.raw.headers.get("dpop");
-    if (dpop === null || proof === null) return null;
-    const { method, origin, target } = c.env.inbound;
-    const outcome = await dpop.check(proof, { method, origin, path: target.path });
-    if (outcome.nonce !== null) c.header("dpop-nonce", outcome.nonce);
-    if (outcome.kind === "proven") return outcome.jkt;
-    const { code, detail } = proofProblem(outcome);
-    if (code !== "use_dpop_nonce") {
-      c.get("around").emit({ event: "binding_failed", reason: outcome.failure });
-    }
-    return oauthError(c, 400, code, detail);
-  }
 
   app.post("/token", async (c) => {
     const body = await readFields(c.req.raw);
@@ -90,9 +76,10 @@ export function tokenEndpoint(parts: {
     }
     const grant = grants.get(type);
     if (grant === undefined) return oauthError(c, 400, "unsupported_grant_type");
-    const jkt = await provenKey(c);
-    if (jkt instanceof Response) return jkt;
-    const outcome = await grant({ client, fields, jkt, around });
+    const proof = await checkKey(c);
+    if (proof.nonce !== null) c.header("dpop-nonce", proof.nonce);
+    if (proof.kind === "refused") return oauthError(c, 400, proof.code, proof.detail);
+    const outcome = await grant({ client, fields, jkt: proof.jkt, around });
     switch (outcome.kind) {
       case "granted":
         c.header("cache-control", "no-store");

@@ -7,7 +7,6 @@
  */
 import { Hono } from "hono";
 import type { Context } from "hono";
-import { proofProblem } from "../../access/prove_key.ts";
 import { refreshProblem, tooManyAttempts } from "../../access/renewal_problem.ts";
 import { noteSignIn } from "../../access/sign_in_event.ts";
 import {
@@ -19,6 +18,7 @@ import {
 import type { SimpleJwtVersion, Status } from "../../access/simplejwt_words.ts";
 import type { Presenter } from "../../base/presenter.ts";
 import type { Dpop } from "../../binding/dpop.ts";
+import type { Surroundings } from "../../http/around.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import { presenterOf } from "../../http/presenter.ts";
 import type { RevocationView } from "../../sessions/revocation_view.ts";
@@ -27,6 +27,8 @@ import type { SignIn } from "../../sign_in/password.ts";
 import type { TokenFailure, VerifiedToken } from "../../tokens/claims.ts";
 import type { TokenVerifier } from "../../tokens/verify.ts";
 import { readDrfBody, textFields } from "./drf_body.ts";
+import { createTokenKeyCheck } from "./key_proof.ts";
+import type { TokenKeyProof } from "./key_proof.ts";
 
 /** What the token transport is put together from. */
 export interface TokenTransportParts {
@@ -44,6 +46,12 @@ export interface TokenTransportParts {
 
 type GatewayContext = Context<GatewayEnv>;
 
+/** Who asks for tokens, with the key that they have proven. */
+interface Asked {
+  readonly around: Surroundings;
+  readonly presenter: Presenter;
+}
+
 const NO_ACCOUNT = "No active account found with the given credentials";
 
 /** What DRF says of an endpoint when it is asked for its `OPTIONS`. */
@@ -51,7 +59,8 @@ const PARSES = ["application/json", "application/x-www-form-urlencoded", "multip
 
 /** The endpoints under `paths.token`, each with and without a trailing slash. */
 export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
-  const { prefix, version, signIn, sessions, verifier, view, dpop } = parts;
+  const { prefix, version, signIn, sessions, verifier, view } = parts;
+  const checkKey = createTokenKeyCheck(parts.dpop);
   const app = new Hono<GatewayEnv>();
 
   function post<Name extends string>(
@@ -85,11 +94,46 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
     }
   }
 
-  post("", "Token Obtain Pair", ["username", "password"], async (c, { username, password }) => {
-    const around = c.get("around");
-    const presenter = await proven(c);
-    if (presenter instanceof Response) return presenter;
-    const outcome = await signIn({ username, password }, presenter, null);
+  post("", "Token Obtain Pair", ["username", "password"], withProof(obtain));
+
+  post("/refresh", "Token Refresh", ["refresh"], withProof(refreshPair));
+
+  post("/verify", "Token Verify", ["token"], withProof(verifyAny));
+
+  post("/blacklist", "Token Blacklist", ["refresh"], async (c, { refresh }) => {
+    const token = await verifier.verify(refresh, "refresh");
+    if (typeof token === "string") return await refreshFailure(token, refresh);
+    if (await isSpent(token, c.get("around"))) return notValid(BLACKLISTED);
+    // A blacklisted refresh token is a sign-out: the whole session ends with it.
+    await sessions.endOf(token);
+    const { subject, sid } = token;
+    c.get("around").emit({ event: "session_revoked", subject, sid });
+    return drfResponse(200, {});
+  });
+
+  /** Answers whoever proves a key as one who does; a proof that is refused ends it (RFC 9449 §5). */
+  function withProof<Values>(
+    answer: (asked: Asked, values: Values) => Promise<Response>,
+  ): (c: GatewayContext, values: Values) => Promise<Response> {
+    return async function proven(c, values) {
+      const { headers, signal } = c.req.raw;
+      const around = c.get("around");
+      const presenter = presenterOf(headers, signal, around);
+      const proof = await checkKey(c);
+      if (proof.kind === "refused") {
+        const { code, detail } = proof;
+        return withNonce(drfResponse(400, { detail, code, error: code }), proof);
+      }
+      const known = proof.jkt === null ? presenter : { ...presenter, provenJkt: proof.jkt };
+      return withNonce(await answer({ around, presenter: known }, values), proof);
+    };
+  }
+
+  async function obtain(
+    { around, presenter }: Asked,
+    credentials: { readonly username: string; readonly password: string },
+  ): Promise<Response> {
+    const outcome = await signIn(credentials, presenter, null);
     switch (outcome.kind) {
       case "signed_in": {
         const { pair } = outcome.signedIn;
@@ -125,12 +169,12 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
         around.emit({ event: "identity_unavailable", reason: outcome.reason });
         return unavailable("Sign-in is not possible at the moment.");
     }
-  });
+  }
 
-  post("/refresh", "Token Refresh", ["refresh"], async (c, { refresh }) => {
-    const around = c.get("around");
-    const presenter = await proven(c);
-    if (presenter instanceof Response) return presenter;
+  async function refreshPair(
+    { around, presenter }: Asked,
+    { refresh }: { readonly refresh: string },
+  ): Promise<Response> {
     const outcome = await sessions.refresh(refresh, presenter);
     if (outcome.kind === "refreshed") {
       const { session, pair } = outcome.signedIn;
@@ -146,49 +190,20 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
     return outcome.kind === "unproven"
       ? drfResponse(403, { detail, code })
       : await refreshRefused(outcome, refresh);
-  });
+  }
 
-  post("/verify", "Token Verify", ["token"], async (c, fields) => {
+  async function verifyAny(
+    { around, presenter }: Asked,
+    fields: { readonly token: string },
+  ): Promise<Response> {
     const token = await anyToken(fields.token);
     if (typeof token === "string") return notValid(failureDetail(token, version));
     // A backend that asks here takes what it was shown for good as it is: as a bearer token.
-    if (token.bound?.by === "dpop") {
-      const presenter = await proven(c);
-      if (presenter instanceof Response) return presenter;
-      const isProven = presenter.provenJkt === token.bound.jkt;
-      if (!isProven) return notValid(failureDetail("bad_claims", version));
+    if (token.bound?.by === "dpop" && presenter.provenJkt !== token.bound.jkt) {
+      return notValid(failureDetail("bad_claims", version));
     }
-    if (await isSpent(token, c)) return drfResponse(400, { non_field_errors: [BLACKLISTED] });
+    if (await isSpent(token, around)) return drfResponse(400, { non_field_errors: [BLACKLISTED] });
     return drfResponse(200, {});
-  });
-
-  post("/blacklist", "Token Blacklist", ["refresh"], async (c, { refresh }) => {
-    const token = await verifier.verify(refresh, "refresh");
-    if (typeof token === "string") return await refreshFailure(token, refresh);
-    if (await isSpent(token, c)) return notValid(BLACKLISTED);
-    // A blacklisted refresh token is a sign-out: the whole session ends with it.
-    await sessions.endOf(token);
-    const { subject, sid } = token;
-    c.get("around").emit({ event: "session_revoked", subject, sid });
-    return drfResponse(200, {});
-  });
-
-  /** Who asks, with the key that they prove; a proof that is refused ends it (RFC 9449 §5). */
-  async function proven(c: GatewayContext): Promise<Presenter | Response> {
-    const { headers, signal } = c.req.raw;
-    const presenter = presenterOf(headers, signal, c.get("around"));
-    const proof = headers.get("dpop");
-    if (dpop === null || proof === null) return presenter;
-    const { method, origin, target } = c.env.inbound;
-    const outcome = await dpop.check(proof, { method, origin, path: target.path });
-    if (outcome.kind === "proven") return { ...presenter, provenJkt: outcome.jkt };
-    const { code, detail } = proofProblem(outcome);
-    if (code !== "use_dpop_nonce") {
-      c.get("around").emit({ event: "binding_failed", reason: outcome.failure });
-    }
-    const response = drfResponse(400, { detail, code, error: code });
-    if (outcome.nonce !== null) response.headers.set("dpop-nonce", outcome.nonce);
-    return response;
   }
 
   async function anyToken(token: string): Promise<VerifiedToken | TokenFailure> {
@@ -197,9 +212,9 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
   }
 
   /** Whether a token, good by itself, has been revoked, or spent by rotation. */
-  async function isSpent(token: VerifiedToken, c: GatewayContext): Promise<boolean> {
+  async function isSpent(token: VerifiedToken, around: Surroundings): Promise<boolean> {
     if (token.type === "refresh") return await sessions.isSpent(token);
-    const fresh = await view.ensureFresh(c.get("around").waitUntil);
+    const fresh = await view.ensureFresh(around.waitUntil);
     return fresh ? view.isRevoked(token) : await sessions.status(token) !== "live";
   }
 
@@ -228,6 +243,11 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
   }
 
   return app;
+}
+
+function withNonce(response: Response, { nonce }: TokenKeyProof): Response {
+  if (nonce !== null) response.headers.set("dpop-nonce", nonce);
+  return response;
 }
 
 function notValid(detail: string): Response {

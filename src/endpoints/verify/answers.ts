@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Caller } from "../../access/identify.ts";
 import type { Inbound } from "../../http/inbound.ts";
 import type { Dialect } from "./dialects.ts";
 
@@ -17,7 +18,7 @@ export interface Answers {
     dialect: Dialect,
     inbound: Inbound,
     outgoing: Iterable<readonly [string, string]>,
-    setCookies: readonly string[],
+    caller: Pick<Caller, "setCookies" | "nonce"> | null,
   ): Response;
   /** `inbound` is `null` where the request could not be read. */
   refused(
@@ -36,14 +37,15 @@ export function createAnswers(identityNames: readonly string[]): Answers {
   const names = [...new Set([...identityNames, ...CLEANED])];
 
   return {
-    allowed(dialect, { around }, outgoing, setCookies) {
+    allowed(dialect, { around }, outgoing, caller) {
       const values = new Map(outgoing);
       const headers = new Headers({
         "cache-control": "no-store",
         "x-request-id": around.trace.requestId,
       });
       for (const name of names) headers.set(name, values.get(name) ?? "");
-      addCookies(headers, dialect, setCookies);
+      if (typeof caller?.nonce === "string") headers.set("dpop-nonce", caller.nonce);
+      addCookies(headers, dialect, caller?.setCookies ?? []);
       return new Response(null, { status: 200, headers });
     },
 

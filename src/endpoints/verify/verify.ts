@@ -83,7 +83,7 @@ export function verifyEndpoints<Route extends VerifiedRoute>(
         // passes, if its origin may, and the backend says what Postern would have said.
         const said = place.cors.preflight(inbound.headers);
         return said.headers.has("access-control-allow-origin")
-          ? answers.allowed(dialect, inbound, [], [])
+          ? answers.allowed(dialect, inbound, [], null)
           : refused(words.refuse(inbound, { code: "origin_not_allowed" }));
       }
       case "route": {
@@ -98,7 +98,7 @@ export function verifyEndpoints<Route extends VerifiedRoute>(
         }
         const { caller } = decision;
         const outgoing = await parts.outgoing(inbound, route, caller?.token ?? null);
-        return answers.allowed(dialect, inbound, outgoing, caller?.setCookies ?? []);
+        return answers.allowed(dialect, inbound, outgoing, caller);
       }
     }
   }
