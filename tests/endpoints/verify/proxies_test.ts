@@ -184,6 +184,41 @@ for (const name of Object.keys(PROXIES)) {
     });
   });
 
+  Deno.test(`${name}: Postern's own paths lead to Postern, and the endpoint that is asked to nobody`, async () => {
+    await withProxy(name, async ({ host, upstream }) => {
+      const ask = (path: string, init: RequestInit = {}) => fetch(`http://${host}${path}`, init);
+      const before = upstream.seen.length;
+      const body = JSON.stringify({ username: "demo", password: "postern" });
+      const headers = { "content-type": "application/json" };
+      for (const path of ["/api/token/", "/api/token"]) {
+        const pair = await ask(path, { method: "POST", headers, body });
+        assert.equal(pair.status, 200, path);
+        assert.deepEqual(Object.keys(await pair.json()).toSorted(), ["access", "refresh"]);
+      }
+      const keys = await ask("/.well-known/jwks.json");
+      assert.equal(keys.status, 200);
+      assert.ok((await keys.json()).keys.length > 0);
+      for (const path of ["/auth/login", "/auth/client.js"]) {
+        const page = await ask(path);
+        await page.body?.cancel();
+        assert.equal(page.status, 200, path);
+      }
+      for (const dialect of ["forward-auth", "auth-request", "ext-authz/x"]) {
+        for (const path of [`/auth/verify/${dialect}`, `/auth/%76erify/${dialect}`]) {
+          const closed = await ask(path);
+          await closed.body?.cancel();
+          assert.ok([400, 401, 403, 404].includes(closed.status), `${path}: ${closed.status}`);
+          assert.equal(closed.headers.get("x-auth-subject"), null);
+        }
+      }
+      // What only begins like one of them is the application's, behind the door.
+      const other = await ask("/api/tokens");
+      await other.body?.cancel();
+      assert.equal(other.status, 401);
+      assert.equal(upstream.seen.length, before);
+    });
+  });
+
   Deno.test(`${name}: no forwarding header from outside gets anybody in, or makes them another`, async () => {
     await withProxy(name, async ({ get, upstream, cookies }) => {
       const cookie = `Cookie: postern-access=${cookies.get("postern-access")}`;
