@@ -4,31 +4,34 @@
  *
  * @module
  */
-import * as z from "zod";
+import * as z from "../base/schema.ts";
 
-const time = z.iso.datetime().describe("ISO 8601, UTC.");
-const next = z.string().nullable()
-  .describe("Hand it back as `after`; null: this was the last page.");
+const time = z.iso.datetime().check(z.describe("ISO 8601, UTC."));
+const next = z.nullable(z.string()).check(
+  z.describe("Hand it back as `after`; null: this was the last page."),
+);
 
 const session = {
   sid: z.string(),
   subject: z.string(),
-  provider: z.string().nullable()
-    .describe(
+  provider: z.nullable(z.string()).check(
+    z.describe(
       "Who vouched for the person; null: the password endpoint, or a provider that is gone.",
     ),
+  ),
   createdAt: time,
   lastSeenAt: time,
-  endsAt: time.describe("No token of the session outlives it."),
+  endsAt: time.check(z.describe("No token of the session outlives it.")),
   userAgent: z.string(),
   ip: z.string(),
-  bound: z.enum(["dbsc", "script", "dpop"]).nullable()
-    .describe("How its holder proves the key that it is bound to; null: it is bound to none."),
+  bound: z.nullable(z.enum(["dbsc", "script", "dpop"])).check(
+    z.describe("How its holder proves the key that it is bound to; null: it is bound to none."),
+  ),
 };
 
 const counted = {
-  count: z.int().nullable().describe("Live sessions it is about; null: nobody can say."),
-  atLeast: z.boolean().describe("Counting was given up: there are more."),
+  count: z.nullable(z.int()).check(z.describe("Live sessions it is about; null: nobody can say.")),
+  atLeast: z.boolean().check(z.describe("Counting was given up: there are more.")),
   dryRun: z.boolean(),
 };
 
@@ -53,9 +56,9 @@ export const ANSWERS = {
   Revocations: z.strictObject({
     revocations: z.array(z.strictObject({
       kind: z.string(),
-      of: z.string().nullable(),
-      notAfter: time.nullable(),
-      until: time.describe("When the entry drops out by itself."),
+      of: z.nullable(z.string()),
+      notAfter: z.nullable(time),
+      until: time.check(z.describe("When the entry drops out by itself.")),
     })),
     next,
   }),
@@ -66,7 +69,7 @@ export const ANSWERS = {
     now: time,
     ready: readiness,
     revocationView: z.strictObject({
-      ageSeconds: z.number().nullable(),
+      ageSeconds: z.nullable(z.number()),
       entries: z.int(),
     }),
     configuration: z.strictObject({ hash: z.string(), since: time }),
@@ -77,8 +80,9 @@ export const ANSWERS = {
       targets: z.array(z.strictObject({
         origin: z.string(),
         healthy: z.boolean(),
-        restsForSeconds: z.number().nullable()
-          .describe("Until a target that failed is tried again."),
+        restsForSeconds: z.nullable(z.number()).check(
+          z.describe("Until a target that failed is tried again."),
+        ),
         inFlight: z.int(),
       })),
     })),
@@ -87,19 +91,19 @@ export const ANSWERS = {
     issuers: z.array(z.strictObject({
       name: z.string(),
       kind: z.enum(["password", "provider", "issuer", "demo"]),
-      url: z.string().nullable(),
-      keysAgeSeconds: z.number().nullable(),
-      problem: z.string().nullable(),
+      url: z.nullable(z.string()),
+      keysAgeSeconds: z.nullable(z.number()),
+      problem: z.nullable(z.string()),
     })),
   }),
   Keys: z.strictObject({
     keys: z.array(z.strictObject({
       kid: z.string(),
       alg: z.string(),
-      createdAt: time.nullable().describe("null: the key has no `iat`."),
+      createdAt: z.nullable(time).check(z.describe("null: the key has no `iat`.")),
       signs: z.boolean(),
-      lastVerifiedAt: time.nullable(),
-      unused: z.boolean().describe("It verified nothing for a day and can be taken out."),
+      lastVerifiedAt: z.nullable(time),
+      unused: z.boolean().check(z.describe("It verified nothing for a day and can be taken out.")),
     })),
   }),
   Events: z.strictObject({
@@ -118,10 +122,10 @@ export const ANSWERS = {
     type: z.string(),
     title: z.string(),
     status: z.int(),
-    code: z.string().describe("Stable; programs look at this one."),
-    detail: z.string().exactOptional(),
+    code: z.string().check(z.describe("Stable; programs look at this one.")),
+    detail: z.exactOptional(z.string()),
     requestId: z.string(),
-  }).describe("RFC 9457."),
+  }).check(z.describe("RFC 9457.")),
 } as const;
 
 /** The name of an answer. */

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Context, Hono } from "hono";
-import * as z from "zod";
+import * as z from "../base/schema.ts";
 import type { WaitUntil } from "../base/background.ts";
 import { type Problem, problemResponse } from "../http/problem.ts";
 import { readFields } from "../http/body.ts";
@@ -56,7 +56,7 @@ export function allowOnly(app: Hono<AdminEnv>, path: string, methods: readonly s
 
 /** Fields of a query or a body as a typed value, or what is wrong with the first of them. */
 export function parse<T>(
-  schema: z.ZodType<T>,
+  schema: z.ZodMiniType<T>,
   fields: unknown,
 ): { readonly value: T } | { readonly problem: Problem } {
   const parsed = schema.safeParse(fields);
@@ -91,7 +91,7 @@ export function queryOf(
 /** Reads and checks the query. */
 export function readQuery<T>(
   c: AdminContext,
-  schema: z.ZodType<T>,
+  schema: z.ZodMiniType<T>,
 ): { readonly value: T } | { readonly problem: Problem } {
   const query = queryOf(c);
   return "problem" in query ? query : parse(schema, query.fields);
@@ -100,7 +100,7 @@ export function readQuery<T>(
 /** Reads and checks a JSON body (or a form). */
 export async function readBody<T>(
   c: AdminContext,
-  schema: z.ZodType<T>,
+  schema: z.ZodMiniType<T>,
 ): Promise<{ readonly value: T } | { readonly problem: Problem }> {
   const body = await readFields(c.req.raw);
   return body.kind === "problem" ? body : parse(schema, body.fields);
@@ -108,9 +108,12 @@ export async function readBody<T>(
 
 /** `limit` and `after` of a list. */
 export const pageQuery = {
-  limit: z.coerce.number().int().min(1).max(500).prefault(100)
-    .describe("How many at most; a page may hold fewer, or none, while `next` is there."),
-  after: z.string().max(1024).exactOptional().describe("`next` of the page before."),
+  limit: z.prefault(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(500)), 100).check(
+    z.describe("How many at most; a page may hold fewer, or none, while `next` is there."),
+  ),
+  after: z.exactOptional(z.string().check(z.maxLength(1024))).check(
+    z.describe("`next` of the page before."),
+  ),
 };
 
 /** An ISO 8601 time of something in milliseconds. */
@@ -119,16 +122,20 @@ export function iso(ms: number): string {
 }
 
 /** A time as people and programs write it; becomes epoch milliseconds. */
-export const timestamp = z.string().transform((text, context) => {
-  const ms = /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d))?$/.test(text)
-    ? Date.parse(text)
-    : NaN;
-  if (Number.isNaN(ms)) {
-    context.addIssue({
-      code: "custom",
-      message: "must be a time in ISO 8601, such as 2026-11-25T08:00:00Z",
-    });
-    return z.NEVER;
-  }
-  return ms;
-});
+export const timestamp = z.pipe(
+  z.string(),
+  z.transform((text, context) => {
+    const ms = /^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d))?$/.test(text)
+      ? Date.parse(text)
+      : NaN;
+    if (Number.isNaN(ms)) {
+      context.issues.push({
+        code: "custom",
+        input: text,
+        message: "must be a time in ISO 8601, such as 2026-11-25T08:00:00Z",
+      });
+      return z.NEVER;
+    }
+    return ms;
+  }),
+);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as z from "zod";
+import * as z from "../base/schema.ts";
 import { type AnswerName, ANSWERS } from "./answers.ts";
 import type { AdminExtension } from "./app.ts";
 import { allowOnly, pageQuery } from "./endpoint.ts";
@@ -18,13 +18,15 @@ interface Operation {
   readonly summary: string;
   readonly answer: AnswerName | "nothing" | "text";
   readonly status?: number;
-  readonly query?: z.ZodObject;
-  readonly body?: z.ZodType;
+  readonly query?: z.ZodMiniObject;
+  readonly body?: z.ZodMiniType;
   /** Codes of problems beside those that every operation can have. */
   readonly problems?: readonly number[];
 }
 
-const limit = z.strictObject({ limit: z.int().min(1).max(500).prefault(100) });
+const limit = z.strictObject({
+  limit: z.prefault(z.int().check(z.minimum(1), z.maximum(500)), 100),
+});
 
 /** Everything the API can be asked. */
 export const OPERATIONS: readonly Operation[] = [
@@ -79,7 +81,7 @@ export const OPERATIONS: readonly Operation[] = [
     path: "/v1/subjects/:subject/sessions",
     summary: "End every session of one subject",
     answer: "Counted",
-    query: z.strictObject({ dryRun: z.boolean().prefault(false) }),
+    query: z.strictObject({ dryRun: z.prefault(z.boolean(), false) }),
     problems: [400],
   },
   {
@@ -130,7 +132,7 @@ export const OPERATIONS: readonly Operation[] = [
     path: "/v1/config/check",
     summary: "Whether a configuration could be put in force",
     answer: "ConfigCheck",
-    body: z.looseObject({}).describe("A whole postern.json."),
+    body: z.looseObject({}).check(z.describe("A whole postern.json.")),
     problems: [413],
   },
   {
@@ -230,7 +232,7 @@ function contentOf(answer: Operation["answer"]): Record<string, unknown> {
   return { content: { "application/json": { schema: reference(answer) } } };
 }
 
-function parametersOf(query: z.ZodObject | undefined): Record<string, unknown>[] {
+function parametersOf(query: z.ZodMiniObject | undefined): Record<string, unknown>[] {
   if (query === undefined) return [];
   const { properties = {}, required = [] } = jsonSchema(query) as {
     properties?: Record<string, { description?: string }>;
@@ -245,7 +247,7 @@ function parametersOf(query: z.ZodObject | undefined): Record<string, unknown>[]
   }));
 }
 
-function jsonSchema(schema: z.ZodType): Record<string, unknown> {
+function jsonSchema(schema: z.ZodMiniType): Record<string, unknown> {
   const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input" });
   return rest;
 }

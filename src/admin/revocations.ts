@@ -4,7 +4,7 @@
  * @module
  */
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "../base/schema.ts";
 import type { SessionRecord } from "../base/session.ts";
 import type { Problem } from "../http/problem.ts";
 import {
@@ -26,17 +26,20 @@ const SELECTORS = ["sid", "subject", "jti", "provider", "issuedBefore"] as const
 
 /** What `POST /v1/revocations` takes: exactly one selector. */
 export const revocationBody = z.strictObject({
-  sid: z.string().min(1).max(128).exactOptional(),
-  subject: z.string().min(1).max(512).exactOptional(),
-  jti: z.string().min(1).max(128).exactOptional(),
-  provider: z.string().min(1).max(64).exactOptional(),
-  issuedBefore: timestamp.exactOptional()
-    .describe("Everything that was issued at or before this time, of everybody."),
-  dryRun: z.union([z.boolean(), z.stringbool()]).prefault(false)
-    .describe("Only says how many sessions it would end."),
-}).refine(
-  (body) => SELECTORS.filter((name) => body[name] !== undefined).length === 1,
-  { error: `takes exactly one of ${SELECTORS.join(", ")}` },
+  sid: z.exactOptional(z.string().check(z.minLength(1), z.maxLength(128))),
+  subject: z.exactOptional(z.string().check(z.minLength(1), z.maxLength(512))),
+  jti: z.exactOptional(z.string().check(z.minLength(1), z.maxLength(128))),
+  provider: z.exactOptional(z.string().check(z.minLength(1), z.maxLength(64))),
+  issuedBefore: z.exactOptional(timestamp).check(
+    z.describe("Everything that was issued at or before this time, of everybody."),
+  ),
+  dryRun: z.prefault(z.union([z.boolean(), z.stringbool()]), false).check(
+    z.describe("Only says how many sessions it would end."),
+  ),
+}).check(
+  z.refine((body) => SELECTORS.filter((name) => body[name] !== undefined).length === 1, {
+    error: `takes exactly one of ${SELECTORS.join(", ")}`,
+  }),
 );
 
 type RevocationBody = z.output<typeof revocationBody>;
@@ -60,7 +63,10 @@ export function revocationEndpoints(parts: AdminParts): Hono<AdminEnv> {
   const app = new Hono<AdminEnv>();
 
   app.get("/revocations", async (c) => {
-    const query = readQuery(c, z.strictObject({ after: z.string().max(1024).exactOptional() }));
+    const query = readQuery(
+      c,
+      z.strictObject({ after: z.exactOptional(z.string().check(z.maxLength(1024))) }),
+    );
     if ("problem" in query) return refuse(c, query.problem);
     const { items, next } = await parts.revocations(query.value.after ?? null);
     return c.json({

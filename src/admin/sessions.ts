@@ -4,7 +4,7 @@
  * @module
  */
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "../base/schema.ts";
 import type { KeyBinding, SessionRecord } from "../base/session.ts";
 import {
   type AdminContext,
@@ -56,11 +56,12 @@ function sessionView(
 
 /** What `GET /v1/sessions` can be asked. */
 export const sessionsQuery = z.strictObject({
-  subject: z.string().min(1).max(512).exactOptional(),
-  provider: z.string().min(1).max(64).exactOptional()
-    .describe("Name of the provider in the configuration."),
-  ip: z.string().min(1).max(64).exactOptional(),
-  lastSeenBefore: timestamp.exactOptional(),
+  subject: z.exactOptional(z.string().check(z.minLength(1), z.maxLength(512))),
+  provider: z.exactOptional(z.string().check(z.minLength(1), z.maxLength(64))).check(
+    z.describe("Name of the provider in the configuration."),
+  ),
+  ip: z.exactOptional(z.string().check(z.minLength(1), z.maxLength(64))),
+  lastSeenBefore: z.exactOptional(timestamp),
   ...pageQuery,
 });
 
@@ -148,7 +149,7 @@ export function sessionEndpoints(parts: AdminParts): Hono<AdminEnv> {
     return c.json(await listSessions(parts, { ...query.value, subject: subjectOf(c) }));
   });
   app.delete("/subjects/:subject/sessions", async (c) => {
-    const query = readQuery(c, z.strictObject({ dryRun: z.stringbool().prefault("false") }));
+    const query = readQuery(c, z.strictObject({ dryRun: z.prefault(z.stringbool(), "false") }));
     if ("problem" in query) return refuse(c, query.problem);
     const subject = subjectOf(c);
     const found = await countSessions(parts, { subject });

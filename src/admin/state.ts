@@ -4,7 +4,7 @@
  * @module
  */
 import { Hono } from "hono";
-import * as z from "zod";
+import * as z from "../base/schema.ts";
 import { type AdminEnv, allowOnly, iso, readQuery, refuse } from "./endpoint.ts";
 import type { AdminParts } from "./ports.ts";
 
@@ -40,7 +40,9 @@ export function stateEndpoints(parts: AdminParts): Hono<AdminEnv> {
   app.get("/events", (c) => {
     const query = readQuery(
       c,
-      z.strictObject({ limit: z.coerce.number().int().min(1).max(500).prefault(100) }),
+      z.strictObject({
+        limit: z.prefault(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(500)), 100),
+      }),
     );
     if ("problem" in query) return refuse(c, query.problem);
     return c.json({

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { z } from "zod";
+import type * as z from "zod/mini";
 
 /** One line per mistake: path, what is wrong, what to do. */
 export function describeIssue(issue: z.core.$ZodIssue): string[] {

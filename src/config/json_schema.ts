@@ -4,7 +4,7 @@
  *
  * @module
  */
-import * as z from "zod";
+import * as z from "../base/schema.ts";
 import { configSchema } from "./schema/file.ts";
 
 /** The JSON Schema (draft 2020-12) of `postern.json`, for editors. */

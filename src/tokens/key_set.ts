@@ -4,7 +4,7 @@
  *
  * @module
  */
-import * as z from "zod";
+import * as z from "../base/schema.ts";
 import { describeIssue } from "../base/issues.ts";
 import { isCanonicalBase64url } from "./base64url.ts";
 
@@ -22,13 +22,16 @@ const MIN_HMAC_BYTES = 32;
 /** RFC 7518 §3.3. */
 const MIN_RSA_BITS = 2048;
 
-const base64url = z.string().min(1).refine(isCanonicalBase64url, { error: "must be base64url" });
+const base64url = z.string().check(
+  z.minLength(1),
+  z.refine(isCanonicalBase64url, { error: "must be base64url" }),
+);
 const common = {
-  kid: z.string().min(1).max(128),
-  use: z.literal("sig").exactOptional(),
-  key_ops: z.array(z.enum(["sign", "verify"])).min(1).exactOptional(),
+  kid: z.string().check(z.minLength(1), z.maxLength(128)),
+  use: z.exactOptional(z.literal("sig")),
+  key_ops: z.exactOptional(z.array(z.enum(["sign", "verify"])).check(z.minLength(1))),
   // Not of RFC 7517, which lets others be there (section 4): when it was made, as in a token.
-  iat: z.int().min(0).exactOptional(),
+  iat: z.exactOptional(z.int().check(z.minimum(0))),
 };
 
 const jwkSchema = z.discriminatedUnion("alg", [
@@ -40,7 +43,7 @@ const jwkSchema = z.discriminatedUnion("alg", [
     crv: z.literal("P-256"),
     x: base64url,
     y: base64url,
-    d: base64url.exactOptional(),
+    d: z.exactOptional(base64url),
   }),
   z.object({
     ...common,
@@ -48,7 +51,7 @@ const jwkSchema = z.discriminatedUnion("alg", [
     kty: z.literal("OKP"),
     crv: z.literal("Ed25519"),
     x: base64url,
-    d: base64url.exactOptional(),
+    d: z.exactOptional(base64url),
   }),
   z.object({
     ...common,
@@ -56,19 +59,19 @@ const jwkSchema = z.discriminatedUnion("alg", [
     kty: z.literal("RSA"),
     n: base64url,
     e: base64url,
-    d: base64url.exactOptional(),
-    p: base64url.exactOptional(),
-    q: base64url.exactOptional(),
-    dp: base64url.exactOptional(),
-    dq: base64url.exactOptional(),
-    qi: base64url.exactOptional(),
+    d: z.exactOptional(base64url),
+    p: z.exactOptional(base64url),
+    q: z.exactOptional(base64url),
+    dp: z.exactOptional(base64url),
+    dq: z.exactOptional(base64url),
+    qi: z.exactOptional(base64url),
   }),
 ]);
 
 /** A key as it stands in `POSTERN_KEYS`. */
 export type Jwk = z.output<typeof jwkSchema>;
 
-const jwkSetSchema = z.object({ keys: z.array(jwkSchema).min(1) });
+const jwkSetSchema = z.object({ keys: z.array(jwkSchema).check(z.minLength(1)) });
 
 /**
  * Reads a private JWK set (RFC 7517 §5).

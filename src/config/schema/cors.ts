@@ -3,20 +3,29 @@
  *
  * @module
  */
-import * as z from "zod";
+import * as z from "../../base/schema.ts";
 import { duration, exactOrigin } from "./values.ts";
 
-const corsToken = z.string().regex(/^[!#$%&'+.^_`|~0-9A-Za-z-]+$/, {
+const corsToken = z.string().check(z.regex(/^[!#$%&'+.^_`|~0-9A-Za-z-]+$/, {
   error: 'must be a name; "*" is not allowed',
-});
+}));
 
 export const cors = z.strictObject({
-  origins: z.array(exactOrigin).min(1),
-  credentials: z.boolean().prefault(false)
-    .describe("Whether cookies may ride along; also lets these origins pass the CSRF origin rule."),
-  methods: z.array(corsToken).min(1)
-    .prefault(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]),
-  headers: z.array(corsToken).prefault(["Authorization", "Content-Type", "X-CSRF-Token"]),
-  expose: z.array(corsToken).prefault([]),
+  origins: z.array(exactOrigin).check(z.minLength(1)),
+  credentials: z.prefault(z.boolean(), false).check(
+    z.describe(
+      "Whether cookies may ride along; also lets these origins pass the CSRF origin rule.",
+    ),
+  ),
+  methods: z.prefault(z.array(corsToken).check(z.minLength(1)), [
+    "GET",
+    "HEAD",
+    "POST",
+    "PUT",
+    "PATCH",
+    "DELETE",
+  ]),
+  headers: z.prefault(z.array(corsToken), ["Authorization", "Content-Type", "X-CSRF-Token"]),
+  expose: z.prefault(z.array(corsToken), []),
   maxAge: duration("10m", { min: "0s", max: "1d" }),
 });

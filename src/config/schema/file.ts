@@ -4,7 +4,7 @@
  *
  * @module
  */
-import * as z from "zod";
+import * as z from "../../base/schema.ts";
 import { cors } from "./cors.ts";
 import { admin, stop } from "./admin.ts";
 import { clients } from "./clients.ts";
@@ -22,9 +22,10 @@ import { verify } from "./verify.ts";
 import { claimName, duration, httpUrl, ownPath, size } from "./values.ts";
 
 /** Another scheme than those that carry something else. */
-const authorizationScheme = z.string().regex(
-  /^(?!(?:basic|digest|negotiate|dpop)$)[A-Za-z][A-Za-z0-9-]{0,31}$/i,
-  { error: 'must be the name of a scheme that carries nothing but our tokens, such as "JWT"' },
+const authorizationScheme = z.string().check(
+  z.regex(/^(?!(?:basic|digest|negotiate|dpop)$)[A-Za-z][A-Za-z0-9-]{0,31}$/i, {
+    error: 'must be the name of a scheme that carries nothing but our tokens, such as "JWT"',
+  }),
 );
 
 const PUBLIC = { path: false, example: "https://app.example.com" };
@@ -34,101 +35,159 @@ const MAX_HEADERS = 120;
 
 /** `postern.json`, as it is written. */
 export const configSchema = z.strictObject({
-  $schema: z.string().exactOptional(),
-  origin: httpUrl("the public origin", PUBLIC)
-    .describe("What browsers have in the address bar; https, or http on localhost."),
-  origins: z.array(httpUrl("a public origin", PUBLIC)).prefault([])
-    .describe("Further public origins; each has cookies, and so sessions, of its own."),
-  handover: z.boolean().prefault(false).describe(
-    "Whether people sign in at `origin` alone and are handed over to the other origins; signing out ends all.",
+  $schema: z.exactOptional(z.string()),
+  origin: httpUrl("the public origin", PUBLIC).check(
+    z.describe("What browsers have in the address bar; https, or http on localhost."),
   ),
-  paths: z.strictObject({
-    auth: ownPath.prefault("/auth"),
-    token: ownPath.prefault("/api/token"),
-  }).prefault({}),
-  cors: cors.exactOptional().describe(
-    "Front ends on other origins that may use Postern's own paths: tokens, session, refresh.",
+  origins: z.prefault(z.array(httpUrl("a public origin", PUBLIC)), []).check(
+    z.describe("Further public origins; each has cookies, and so sessions, of its own."),
+  ),
+  handover: z.prefault(z.boolean(), false).check(
+    z.describe(
+      "Whether people sign in at `origin` alone and are handed over to the other origins; signing out ends all.",
+    ),
+  ),
+  paths: z.prefault(
+    z.strictObject({
+      auth: z.prefault(ownPath, "/auth"),
+      token: z.prefault(ownPath, "/api/token"),
+    }),
+    {},
+  ),
+  cors: z.exactOptional(cors).check(
+    z.describe(
+      "Front ends on other origins that may use Postern's own paths: tokens, session, refresh.",
+    ),
   ),
   pages,
-  proxy: httpUrl("the URL of a proxy", { path: false }).exactOptional().describe(
-    "Through which Postern asks login endpoints, providers and its store; upstreams and this machine never. Deno only. HTTP_PROXY has no say.",
-  ),
-  trustedProxies: z.array(
-    z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
-      error: 'must be an address or CIDR block, such as "10.0.0.0/8"',
-    }),
-  ).prefault([]).describe("Proxies in front of Postern whose forwarding headers are believed."),
-  identity: z.discriminatedUnion("kind", [upstreamIdentity, demoIdentity]).exactOptional()
-    .describe("Who says that a password is right; may be left out where there are providers."),
-  introspection: z.strictObject({
-    clients: z.record(
-      z.string().regex(/^[\x21-\x39\x3B-\x7E]{1,128}$/, {
-        error: "must be visible ASCII without :",
-      }),
-      z.strictObject({ secret: secretRef }),
+  proxy: z.exactOptional(httpUrl("the URL of a proxy", { path: false })).check(
+    z.describe(
+      "Through which Postern asks login endpoints, providers and its store; upstreams and this machine never. Deno only. HTTP_PROXY has no say.",
     ),
-  }).prefault({ clients: {} }).describe("Who may ask POST /auth/introspect; nobody if absent."),
+  ),
+  trustedProxies: z.prefault(
+    z.array(
+      z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()], {
+        error: 'must be an address or CIDR block, such as "10.0.0.0/8"',
+      }),
+    ),
+    [],
+  ).check(z.describe("Proxies in front of Postern whose forwarding headers are believed.")),
+  identity: z.exactOptional(z.discriminatedUnion("kind", [upstreamIdentity, demoIdentity])).check(
+    z.describe("Who says that a password is right; may be left out where there are providers."),
+  ),
+  introspection: z.prefault(
+    z.strictObject({
+      clients: z.record(
+        z.string().check(z.regex(/^[\x21-\x39\x3B-\x7E]{1,128}$/, {
+          error: "must be visible ASCII without :",
+        })),
+        z.strictObject({ secret: secretRef }),
+      ),
+    }),
+    { clients: {} },
+  ).check(z.describe("Who may ask POST /auth/introspect; nobody if absent.")),
   providers,
   issuers,
   clients,
   verify,
   dpop,
   deviceBinding,
-  tokens: z.strictObject({
-    issuer: z.string().min(1).exactOptional().describe("`iss`; the origin if absent."),
-    audience: z.string().min(1).exactOptional().describe("`aud`; the origin if absent."),
-    accessTtl: duration("30m", { min: "1s", max: "1d" }),
-    refreshTtl: duration("30d", { min: "1s", max: "400d" }),
-    sessionMaxAge: duration("90d", { min: "1s", max: "3650d" }),
-    maxSessions: z.int().min(1).max(100_000).default(100)
-      .describe("Sessions that one subject may have; the oldest beyond it end."),
-    rotationGrace: duration("10s", { min: "0s", max: "5m" }),
-    clockTolerance: duration("5s", { min: "0s", max: "5m" }),
-    subjectClaim: claimName.exactOptional(),
-    headerTypes: z.array(authorizationScheme).prefault([]).describe(
-      'Schemes of Authorization beside Bearer, such as "JWT": SimpleJWT\'s AUTH_HEADER_TYPES.',
-    ),
-    legacy: legacy.exactOptional(),
-  }).prefault({}),
-  compat: z.enum(["simplejwt", "5.2", "5.3", "5.4", "5.5"]).exactOptional().describe(
-    'Words of that SimpleJWT version, also for 401s to API clients; "simplejwt" is the newest.',
+  tokens: z.prefault(
+    z.strictObject({
+      issuer: z.exactOptional(z.string().check(z.minLength(1))).check(
+        z.describe("`iss`; the origin if absent."),
+      ),
+      audience: z.exactOptional(z.string().check(z.minLength(1))).check(
+        z.describe("`aud`; the origin if absent."),
+      ),
+      accessTtl: duration("30m", { min: "1s", max: "1d" }),
+      refreshTtl: duration("30d", { min: "1s", max: "400d" }),
+      sessionMaxAge: duration("90d", { min: "1s", max: "3650d" }),
+      maxSessions: z._default(z.int().check(z.minimum(1), z.maximum(100_000)), 100).check(
+        z.describe("Sessions that one subject may have; the oldest beyond it end."),
+      ),
+      rotationGrace: duration("10s", { min: "0s", max: "5m" }),
+      clockTolerance: duration("5s", { min: "0s", max: "5m" }),
+      subjectClaim: z.exactOptional(claimName),
+      headerTypes: z.prefault(z.array(authorizationScheme), []).check(
+        z.describe(
+          'Schemes of Authorization beside Bearer, such as "JWT": SimpleJWT\'s AUTH_HEADER_TYPES.',
+        ),
+      ),
+      legacy: z.exactOptional(legacy),
+    }),
+    {},
   ),
-  store: z.discriminatedUnion("kind", [sqliteStore, upstashStore, redisStore, memoryStore])
-    .prefault({ kind: "sqlite" }),
-  workers: z.union([z.int().min(1).max(256), z.literal("auto")]).prefault(1)
-    .describe('Threads that serve the port; "auto": one for each core.'),
-  revocation: z.strictObject({
-    pollInterval: duration("2s", { min: "50ms", max: "5m" }),
-    maxStaleness: duration("5s", { min: "100ms", max: "10m" }),
-  }).prefault({}),
+  compat: z.exactOptional(z.enum(["simplejwt", "5.2", "5.3", "5.4", "5.5"])).check(
+    z.describe(
+      'Words of that SimpleJWT version, also for 401s to API clients; "simplejwt" is the newest.',
+    ),
+  ),
+  store: z.prefault(
+    z.discriminatedUnion("kind", [sqliteStore, upstashStore, redisStore, memoryStore]),
+    { kind: "sqlite" },
+  ),
+  workers: z.prefault(z.union([z.int().check(z.minimum(1), z.maximum(256)), z.literal("auto")]), 1)
+    .check(z.describe('Threads that serve the port; "auto": one for each core.')),
+  revocation: z.prefault(
+    z.strictObject({
+      pollInterval: duration("2s", { min: "50ms", max: "5m" }),
+      maxStaleness: duration("5s", { min: "100ms", max: "10m" }),
+    }),
+    {},
+  ),
   log,
-  longLived: z.strictObject({
-    leeway: duration("30s", { min: "0s", max: "400d" }).describe(
-      "How long a WebSocket or event stream may outlive the access token it was opened with.",
-    ),
-  }).prefault({}),
-  throttle: z.strictObject({
-    window: duration("15m", { min: "1s", max: "1d" }),
-    perUser: z.int().min(1).prefault(10).describe(
-      "By one address for one name. All addresses together: slow after twice as many, shut after ten times, but for browsers that its owner has signed in with.",
-    ),
-    perAddress: z.int().min(1).prefault(100).describe("By one address for all names."),
-  }).prefault({}).describe("Failed sign-ins allowed in one window."),
-  limits: z.strictObject({
-    body: size().prefault("1GiB"),
-    url: size().prefault("16KiB"),
-    headerBytes: size().prefault("44KiB"),
-    headerCount: z.int().min(1).max(MAX_HEADERS, {
-      error: `must be at most ${MAX_HEADERS}: the runtime itself takes no more`,
-    }).prefault(100),
-  }).prefault({}).describe("What a proxied request may be at most."),
+  longLived: z.prefault(
+    z.strictObject({
+      leeway: duration("30s", { min: "0s", max: "400d" }).check(
+        z.describe(
+          "How long a WebSocket or event stream may outlive the access token it was opened with.",
+        ),
+      ),
+    }),
+    {},
+  ),
+  throttle: z.prefault(
+    z.strictObject({
+      window: duration("15m", { min: "1s", max: "1d" }),
+      perUser: z.prefault(z.int().check(z.minimum(1)), 10).check(
+        z.describe(
+          "By one address for one name. All addresses together: slow after twice as many, shut after ten times, but for browsers that its owner has signed in with.",
+        ),
+      ),
+      perAddress: z.prefault(z.int().check(z.minimum(1)), 100).check(
+        z.describe("By one address for all names."),
+      ),
+    }),
+    {},
+  ).check(z.describe("Failed sign-ins allowed in one window.")),
+  limits: z.prefault(
+    z.strictObject({
+      body: z.prefault(size(), "1GiB"),
+      url: z.prefault(size(), "16KiB"),
+      headerBytes: z.prefault(size(), "44KiB"),
+      headerCount: z.prefault(
+        z.int().check(
+          z.minimum(1),
+          z.maximum(MAX_HEADERS, {
+            error: `must be at most ${MAX_HEADERS}: the runtime itself takes no more`,
+          }),
+        ),
+        100,
+      ),
+    }),
+    {},
+  ).check(z.describe("What a proxied request may be at most.")),
   admin,
   stop,
   upstreams: z.record(
-    z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "must be letters, digits, _ or -" }),
+    z.string().check(
+      z.regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "must be letters, digits, _ or -" }),
+    ),
     upstream,
   ),
-  routes: z.array(route).min(1),
+  routes: z.array(route).check(z.minLength(1)),
 });
 
 /** `postern.json` after defaults, durations still as written. */

@@ -3,19 +3,24 @@
  *
  * @module
  */
-import * as z from "zod";
+import * as z from "../../base/schema.ts";
 import { claimName, httpUrl, jsonPointer } from "./values.ts";
 
 export const legacy = z.strictObject({
-  alg: z.enum(["HS256", "RS256", "ES256"]).prefault("HS256"),
-  userIdClaim: claimName.prefault("user_id"),
-  issuer: z.string().min(1).exactOptional(),
-  audience: z.string().min(1).exactOptional(),
-  claims: z.record(claimName, jsonPointer).prefault({})
-    .describe("Claim name to JSON pointer into the old token."),
-  verifyUrl: httpUrl("an http(s) URL", { path: true }).exactOptional().describe(
-    "Django's /api/token/verify/, asked once for each old refresh token: its blacklist counts.",
+  alg: z.prefault(z.enum(["HS256", "RS256", "ES256"]), "HS256"),
+  userIdClaim: z.prefault(claimName, "user_id"),
+  issuer: z.exactOptional(z.string().check(z.minLength(1))),
+  audience: z.exactOptional(z.string().check(z.minLength(1))),
+  claims: z.prefault(z.record(claimName, jsonPointer), {}).check(
+    z.describe("Claim name to JSON pointer into the old token."),
   ),
-}).describe(
-  "Tokens that SimpleJWT signed before; they are good until they expire. Key: POSTERN_LEGACY_KEY.",
+  verifyUrl: z.exactOptional(httpUrl("an http(s) URL", { path: true })).check(
+    z.describe(
+      "Django's /api/token/verify/, asked once for each old refresh token: its blacklist counts.",
+    ),
+  ),
+}).check(
+  z.describe(
+    "Tokens that SimpleJWT signed before; they are good until they expire. Key: POSTERN_LEGACY_KEY.",
+  ),
 );

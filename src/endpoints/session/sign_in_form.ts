@@ -5,7 +5,7 @@
  * @module
  */
 import type { Context } from "hono";
-import * as z from "zod";
+import * as z from "../../base/schema.ts";
 import type { CookieSession, ToCookies } from "../../access/cookie_session.ts";
 import type { ReadCredential } from "../../access/credential.ts";
 import type { Identify } from "../../access/identify.ts";
@@ -67,8 +67,8 @@ export type SignInAttempt =
   | { readonly kind: "failed"; readonly problem: Problem; readonly fields: Fields };
 
 const credentialsSchema = z.object({
-  username: z.string().min(1).max(1024),
-  password: z.string().min(1).max(4096),
+  username: z.string().check(z.minLength(1), z.maxLength(1024)),
+  password: z.string().check(z.minLength(1), z.maxLength(4096)),
 });
 
 /** Prepares the attempt: origin rule, body, throttle, identity source, session, audit event. */
