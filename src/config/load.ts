@@ -10,6 +10,7 @@ import { demoConfigFile } from "../demo/config_file.ts";
 import type { GatewayConfig } from "./config.ts";
 import { portFrom, upstreamFrom } from "./environment.ts";
 import { issuerProblems } from "./issuer_problems.ts";
+import { duplicateNames } from "./duplicates.ts";
 import { ConfigError } from "./problems.ts";
 import { danglingReferences } from "./references.ts";
 import { resolveConfig } from "./resolve/file.ts";
@@ -74,15 +75,23 @@ export async function readConfigValue(options: LoadOptions): Promise<unknown> {
 /**
  * Reads JSON that somebody wrote.
  *
- * @throws {ConfigError} with the place where it stops being JSON.
+ * @throws {ConfigError} with the place where it stops being JSON, or names that stand twice.
  */
 export function parseJson(text: string, where: string): unknown {
+  let value: unknown;
   try {
     // Some editors put a byte order mark in front.
-    return JSON.parse(text.replace(/^\ufeff/, ""));
+    value = JSON.parse(text.replace(/^\ufeff/, ""));
   } catch (error) {
     throw new ConfigError([`${where}: not valid JSON: ${(error as SyntaxError).message}`]);
   }
+  const twice = duplicateNames(text);
+  if (twice.length > 0) {
+    throw new ConfigError(
+      twice.map((path) => `${path}: stands twice, and only the last would count; remove one`),
+    );
+  }
+  return value;
 }
 
 /**
