@@ -147,6 +147,17 @@ Deno.test("Hono's app is known where paths are served, a runtime at its door onl
   }
 });
 
+Deno.test("schemas are written in zod's small form: base/schema.ts alone knows which zod it is", () => {
+  for (const { name, text } of house) {
+    assert.doesNotMatch(
+      text,
+      /^import (?!type).*from "zod";/m,
+      `${name}: \`import * as z from "…/base/schema.ts"\`, and what were methods are functions: ` +
+        "`z.exactOptional(z.string().check(z.minLength(1), z.describe(…)))`",
+    );
+  }
+});
+
 Deno.test("the doors only call the runtime, and rooms stay small enough to see", () => {
   for (const { name, text } of house) {
     const lines = text.split("\n").length - 1;
