@@ -73,7 +73,9 @@ export function createRefusalWords(parts: {
   /** Where a browser goes that is going somewhere. */
   function wayOn(target: Target | null, problem: Problem, subject: string | null): string | null {
     const returnTo = target === null ? "/" : target.path + target.search;
-    if (isSignInProblem(problem)) {
+    // Whose key is lost can renew nothing; who is named, and bound to none, need not sign in.
+    const isLost = problem.code === "binding_required" && subject === null;
+    if (isLost || isSignInProblem(problem)) {
       return loginLocation(loginPath, returnTo, problem.code !== "token_missing");
     }
     const { authentication } = problem;

@@ -90,3 +90,32 @@ Deno.test("a bound session is rotated in no way without its key, and its owner s
     await upstream.stop();
   }
 });
+
+Deno.test("whose key is lost is led to the sign-in page, and a script told why", async () => {
+  const upstream = startUpstream();
+  const gateway = await startGateway({ upstream: upstream.url });
+  try {
+    const owner = new BrowserClient(gateway.url);
+    const { sid } = await owner.signIn();
+    await gateway.store.bind(sid, { jkt: "a lost key", by: "dbsc" });
+    owner.cookies.delete("postern-access");
+    for (const path of ["/transparent/x", "/auth/account"]) {
+      const page = await owner.fetch(path, { headers: NAVIGATION, redirect: "manual" });
+      await page.body?.cancel();
+      assert.match(page.headers.get("location") ?? "", /^\/auth\/login\?.*reason=expired/, path);
+    }
+    const signIn = await owner.fetch("/auth/login?reason=expired", { headers: NAVIGATION });
+    assert.equal(signIn.status, 200);
+    assert.match(await signIn.text(), /<form/);
+    const script = await owner.fetch("/transparent/x");
+    assert.deepEqual([script.status, (await script.json()).code], [403, "binding_required"]);
+    const again = await owner.signIn();
+    assert.notEqual(again.sid, sid);
+    const back = await owner.fetch("/transparent/x", { headers: NAVIGATION });
+    await back.body?.cancel();
+    assert.equal(back.status, 200);
+  } finally {
+    await gateway.stop();
+    await upstream.stop();
+  }
+});

@@ -61,6 +61,8 @@ export function createVisitor(
     if (await isForged(refresh.sid)) return { code: "csrf_failed" };
     const renewal = await renew(c.env.inbound, cookies.refresh);
     if (renewal.kind === "refused") {
+      // A key that is lost comes back no more: whoever it was signs in again, and has a new one.
+      if (renewal.problem.code === "binding_required") return { ...nobody, expired: true };
       if (!renewal.clearCookies) return renewal.problem;
       return { ...nobody, setCookies: jar.clear(), expired: true };
     }
