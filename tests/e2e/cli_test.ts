@@ -21,6 +21,8 @@ interface Result {
 interface Stage {
   readonly gateway: GatewayProcess;
   readonly folder: string;
+  /** Where its admin listener is. */
+  readonly admin: string;
   readonly config: Record<string, unknown>;
   cli(args: readonly string[], options?: { stdin?: string; env?: Record<string, string> }): Promise<
     Result
@@ -84,6 +86,7 @@ async function withStage(act: (stage: Stage) => Promise<void>): Promise<void> {
     await act({
       gateway,
       folder,
+      admin,
       config,
       cli,
       async signIn(name) {
@@ -149,6 +152,25 @@ Deno.test("one person, or everybody, is signed out; a dry run only counts", asyn
     const all = await cli(["revoke", "--all", "--before", "now", "--json"]);
     assert.deepEqual(all.json, { count: 1, atLeast: false, dryRun: false });
     assert.equal(await status(bob.access), 401);
+  });
+});
+
+Deno.test("a gateway that runs is asked without its keys at hand, whatever became of its file", async () => {
+  await withStage(async ({ cli, gateway, config, admin }) => {
+    const bare = { POSTERN_ADMIN: "", POSTERN_KEYS: "", POSTERN_KEYS_FILE: "" };
+    const at = { ...config, admin: { listen: admin } };
+    const broken = { ...at, routes: "none", orgin: "x" };
+    for (const written of [at, broken]) {
+      const env = { ...bare, POSTERN_CONFIG: JSON.stringify(written) };
+      const status = await cli(["status", "--json"], { env });
+      assert.equal(status.code, 0, status.err);
+      assert.equal(status.json.ready.ready, true);
+    }
+    await gateway.kill();
+    const env = { ...bare, POSTERN_CONFIG: JSON.stringify(at) };
+    const down = await cli(["sessions", "list"], { env });
+    assert.equal(down.code, 1);
+    assert.match(down.err, /POSTERN_KEYS: is required/);
   });
 });
 

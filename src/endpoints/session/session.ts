@@ -7,7 +7,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import type { CookieSession } from "../../access/cookie_session.ts";
-import type { KeyBinding } from "../../base/session.ts";
+import type { KeyBinding, SessionRecord } from "../../base/session.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import type { GatewayCookies } from "../../browser/cookies.ts";
 import { allowOnly, fail, refuse } from "../../http/endpoint.ts";
@@ -32,8 +32,13 @@ interface SessionJson {
   readonly accessExpiresAt: string;
   readonly refreshExpiresAt: string;
   readonly csrfToken: string;
-  /** How the key is proven that the session is bound to; `null`: it is bound to none. */
-  readonly bound: KeyBinding["by"] | null;
+  /** How the key is proven that the session is bound to; absent where it is bound to none. */
+  readonly bound?: KeyBinding["by"];
+}
+
+/** Of a session that is bound; nothing of others, whose answers stay as they always were. */
+function boundOf({ bound }: SessionRecord): { bound?: KeyBinding["by"] } {
+  return bound === null ? {} : { bound: bound.by };
 }
 
 /** The endpoints under `/auth` that browsers use. */
@@ -58,7 +63,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
       accessExpiresAt: iso(pair.accessExpiresAtSeconds),
       refreshExpiresAt: iso(pair.refreshExpiresAtSeconds),
       csrfToken,
-      bound: session.bound?.by ?? null,
+      ...boundOf(session),
     };
     return withCookies(c.json(json), setCookies);
   }
@@ -212,7 +217,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
       accessExpiresAt: iso(token.expiresAtSeconds),
       refreshExpiresAt: iso(session.current.refreshExpiresAtSeconds),
       csrfToken: await csrf.issue(token.sid),
-      bound: session.bound?.by ?? null,
+      ...boundOf(session),
     };
     return withCookies(c.json(json), []);
   });
@@ -231,7 +236,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
           lastSeenAt: new Date(session.lastSeenAtMs).toISOString(),
           userAgent: session.userAgent,
           ip: session.ip,
-          bound: session.bound?.by ?? null,
+          ...boundOf(session),
           current: session.sid === token.sid,
         })),
       }),

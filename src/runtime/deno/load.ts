@@ -4,12 +4,13 @@
  *
  * @module
  */
-import { parseListen } from "../../admin/options.ts";
+import { type AdminListen, parseListen } from "../../admin/options.ts";
 import type { Environment, Mode } from "../../base/environment.ts";
 import type { GatewayConfig } from "../../config/config.ts";
 import { configOf, parseJson, readConfigValue } from "../../config/load.ts";
 import { ConfigError } from "../../config/problems.ts";
 import { redacted } from "../../config/redact.ts";
+import { admin as adminSchema } from "../../config/schema/admin.ts";
 import { type Core, withKeys } from "../../gateway/core.ts";
 import { createGateway } from "../../gateway/gateway.ts";
 import type { Loaded, LoadNext } from "../../gateway/reload.ts";
@@ -74,6 +75,19 @@ export async function readSources(mode: Mode, instances = 1): Promise<Sources> {
     redacted: redacted(value),
     files: watched,
   };
+}
+
+/** `admin.listen` of a file that may be wrong elsewhere; the default where it does not say. */
+export async function listenAsWritten(mode: Mode): Promise<AdminListen> {
+  const files = createFiles();
+  const read = async () => {
+    const env = await readEnvironment(files);
+    const value = await readConfigValue({ env, mode, readTextFile: files.read });
+    return (value as { admin?: unknown } | null)?.admin;
+  };
+  const written = adminSchema.safeParse(await read().catch(() => undefined));
+  const { listen } = written.success ? written.data : adminSchema.parse(undefined);
+  return parseListen(listen) ?? { kind: "off" };
 }
 
 /** `POSTERN_ADMIN` stands over `admin.listen`, as `POSTERN_PORT` says where the public port is. */

@@ -380,8 +380,14 @@ Deno.test("how a session is bound is told to its owner, page and script alike", 
     const page = await (await browser.fetch("/auth/account", { headers: PAGE })).text();
     assert.match(page, /<span class="badge"[^>]*>Bound to the device<\/span>/);
     const unbound = new BrowserClient(gateway.url);
-    const { bound: none } = await unbound.signIn() as { bound?: string | null };
-    assert.equal(none, null);
+    const session = await unbound.signIn() as object;
+    assert.ok(!("bound" in session), "the wire contract's session JSON, and not one member more");
+    const devices = await (await unbound.fetch("/auth/sessions")).json();
+    assert.ok(
+      devices.sessions.every((each: { sid: string; bound?: string }) =>
+        (each.bound === undefined) === (each.sid === (session as { sid: string }).sid)
+      ),
+    );
   });
 });
 

@@ -12,8 +12,9 @@ import type { Mode } from "../../../base/environment.ts";
 import { createAdminParts } from "../../../gateway/admin.ts";
 import { createCore } from "../../../gateway/core.ts";
 import { createReloader } from "../../../gateway/reload.ts";
+import { startProblems } from "../../../gateway/start_problem.ts";
 import { openEventLog } from "../event_log.ts";
-import { buildLoaded, checkText, readSources } from "../load.ts";
+import { buildLoaded, checkText, listenAsWritten, readSources } from "../load.ts";
 import { createOpenConnections } from "../open_connections.ts";
 import { openStore } from "../open.ts";
 import type { Output } from "./output.ts";
@@ -59,13 +60,14 @@ export async function connectAdmin(
   options: ClientOptions,
   output: Pick<Output, "remark">,
 ): Promise<AdminClient> {
-  const listen = await whereToAsk(options);
+  const { listen, problem } = await whereToAsk(options);
   const remote = remoteClient(listen);
   try {
     await remote.ask("GET", "/livez");
     return remote;
   } catch (error) {
     await remote.close();
+    if (problem !== null) throw problem;
     const at = options.admin ?? addressText(listen);
     if (!options.mayBeDirect || options.admin !== undefined) {
       throw new UnreachableError(`no gateway answers at ${at}: ${reason(error)}`);
@@ -75,15 +77,30 @@ export async function connectAdmin(
   }
 }
 
-async function whereToAsk({ admin, mode }: ClientOptions): Promise<AdminListen> {
+/** Where the admin API listens, and what keeps us from reading the whole configuration. */
+interface Address {
+  readonly listen: AdminListen;
+  readonly problem: unknown;
+}
+
+/**
+ * A gateway that runs can be asked without its keys and secrets at hand, whatever became of
+ * its file since, and where there is none, as that of `dev`: then at the default address.
+ */
+async function whereToAsk({ admin, mode }: ClientOptions): Promise<Address> {
   const given = admin ?? Deno.env.get("POSTERN_ADMIN");
   if (given !== undefined && given !== "") {
     const listen = parseListen(given);
     if (listen === null) throw new UnreachableError(`"${given}" is not an address`);
-    return listen;
+    return { listen, problem: null };
   }
-  const { config } = await readSources(mode);
-  return config.admin.listen;
+  try {
+    const { config } = await readSources(mode);
+    return { listen: config.admin.listen, problem: null };
+  } catch (problem) {
+    if (startProblems(problem) === null) throw problem;
+    return { listen: await listenAsWritten(mode), problem };
+  }
 }
 
 function remoteClient(listen: AdminListen): AdminClient {
