@@ -121,7 +121,7 @@ export async function adminHarness(settings: AdminSettings = {}): Promise<AdminH
     ],
     configuration: {
       redacted: () => ({ origin: "https://app.example" }),
-      hash: () => "abc",
+      hash: () => "a3dc557dcb6fc226da07099ab5adcccfb74b322f4f037bd6f0ec1f9b74123cac",
       sinceMs: () => clock(),
       check: (text) => Promise.resolve(text === "{}" ? ["origin: is required (string)"] : []),
       reload: settings.reload === undefined

@@ -132,11 +132,16 @@ function upstreams(parts: AdminParts): Html {
 }
 
 function issuers(parts: AdminParts): Html {
-  const rows = parts.issuers().map(({ name, kind, url, problem }) => [
+  const rows = parts.issuers().map(({ name, kind, url, keysAgeSeconds, problem }) => [
     name,
     kind,
     url === null ? "–" : html`<code>${url}</code>`,
-    problem === null ? badge("good", "ok") : badge("bad", problem),
+    problem !== null
+      ? badge("bad", problem)
+      // Their keys are fetched when they are first needed.
+      : keysAgeSeconds === null && (kind === "provider" || kind === "issuer")
+      ? badge("quiet", "not asked yet")
+      : badge("good", "ok"),
   ]);
   return table("Identity and issuers", ["Name", "Kind", "Where", "State"], rows, "There are none.");
 }

@@ -75,7 +75,7 @@ th { color: var(--quiet); font-size: 13px; font-weight: 500; white-space: nowrap
 tr:last-child td { border-bottom: 0; }
 td { min-width: 9ch; overflow-wrap: anywhere; }
 .facts { display: block; min-width: 280px; }
-td code { overflow-wrap: anywhere; }
+td code, p code { overflow-wrap: anywhere; }
 td time, td .number { white-space: nowrap; font-variant-numeric: tabular-nums; }
 code, pre { font: 13px/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 pre { overflow: auto; max-height: 70vh; margin: 0; padding: 16px; border: 1px solid var(--line); border-radius: 8px; background: var(--page); }

@@ -52,8 +52,16 @@ export function stateCommands(program: Command, acting: Acting): void {
       const answer = await (await context.admin()).ask("GET", "/v1/issuers");
       if (answer.status !== 200) return context.failed(answer);
       const rows = answer.body.issuers.map((
-        { name, kind, url, problem }: Record<string, string | null>,
-      ) => [name, kind, url ?? "-", problem ?? "ok"]);
+        { name, kind, url, keysAgeSeconds, problem }: Record<string, string | number | null>,
+      ) => [
+        name,
+        kind,
+        url ?? "-",
+        problem ??
+          (keysAgeSeconds === null && (kind === "provider" || kind === "issuer")
+            ? "not asked yet"
+            : "ok"),
+      ]);
       context.output.table(["NAME", "KIND", "WHERE", "STATE"], rows, answer.body);
       return EXIT.ok;
     }));
