@@ -86,35 +86,37 @@ export function createIdentify(parts: {
       : { problem: proof.problem, clearCookies: false };
   }
 
-  async function slowly(
+  async function byCookie(
     asking: Asking,
-    credential: Exclude<Credential, { readonly kind: "bearer" }>,
+    { cookies }: Extract<Credential, { readonly kind: "cookie" }>,
+    deciding: ReturnType<Authenticate>,
     rule: Rule,
   ): Promise<Caller | Refusal> {
-    if (credential.kind === "refused") return refused(credential.code);
-    const { cookies } = credential;
-    let code: Problem["code"] = "token_missing";
-    if (credential.kind === "cookie") {
-      const decided = authenticate(credential.token, asking.around.waitUntil);
-      const token = decided instanceof Promise ? await decided : decided;
-      if (typeof token !== "string") {
-        // No cookie is a proof: a token that needs one was put there by somebody who has none.
-        if (token.bound?.by === "dpop") return refused("token_invalid");
-        // A script can open a WebSocket to any site and send no header of ours along.
-        const trusted = asking.upgrades
-          ? passesOriginRule(asking, rule)
-          : isSafeMethod(asking.method) || await passesCsrf(asking, token.sid, cookies, rule);
-        if (!trusted) return refused("csrf_failed");
-        if (offers !== null && token.bound === null) await offers.onSight(asking, token, cookies);
-        return { token, setCookies: NO_COOKIES, nonce: null };
-      }
-      code = token;
-    }
+    const token = await deciding;
+    if (typeof token === "string") return await withoutAccess(asking, cookies, token, rule);
+    // No cookie is a proof: a token that needs one was put there by somebody who has none.
+    if (token.bound?.by === "dpop") return refused("token_invalid");
+    // A script can open a WebSocket to any site and send no header of ours along.
+    const trusted = asking.upgrades
+      ? passesOriginRule(asking, rule)
+      : isSafeMethod(asking.method) || await passesCsrf(asking, token.sid, cookies, rule);
+    if (!trusted) return refused("csrf_failed");
+    if (offers !== null && token.bound === null) await offers.onSight(asking, token, cookies);
+    return { token, setCookies: NO_COOKIES, nonce: null };
+  }
+
+  /** `code` says why there is no access token that counts. */
+  function withoutAccess(
+    asking: Asking,
+    cookies: GatewayCookies,
+    code: Problem["code"],
+    rule: Rule,
+  ): Refusal | Promise<Caller | Refusal> {
     // The answer to an upgrade can not be counted on to carry cookies.
     const refreshable = rule.transparent && !asking.upgrades &&
       (code === "token_expired" || code === "token_missing");
     if (!refreshable || cookies.refresh === null) return refused(code);
-    return await renewed(asking, cookies.refresh, cookies, rule);
+    return renewed(asking, cookies.refresh, cookies, rule);
   }
 
   async function renewed(
@@ -138,14 +140,33 @@ export function createIdentify(parts: {
   }
 
   return function identify(asking, credential, rule) {
-    if (credential.kind !== "bearer") return slowly(asking, credential, rule);
-    const token = authenticateBearer(credential.token, asking.around.waitUntil);
-    // The usual case, decided without a promise.
-    return !(token instanceof Promise) && typeof token !== "string" && token.bound === null &&
-        credential.scheme === "bearer"
-      ? { token, setCookies: NO_COOKIES, nonce: null }
-      : byBearer(asking, credential, token, rule);
+    // The usual cases are decided without a promise.
+    switch (credential.kind) {
+      case "refused":
+        return refused(credential.code);
+      case "none":
+        return withoutAccess(asking, credential.cookies, "token_missing", rule);
+      case "bearer": {
+        const token = authenticateBearer(credential.token, asking.around.waitUntil);
+        return isPlain(token) && credential.scheme === "bearer"
+          ? { token, setCookies: NO_COOKIES, nonce: null }
+          : byBearer(asking, credential, token, rule);
+      }
+      case "cookie": {
+        const token = authenticate(credential.token, asking.around.waitUntil);
+        return isPlain(token) && offers === null && !asking.upgrades && isSafeMethod(asking.method)
+          ? { token, setCookies: NO_COOKIES, nonce: null }
+          : byCookie(asking, credential, token, rule);
+      }
+    }
   };
+}
+
+/** Whether it is a token that stands, with no key to prove. */
+function isPlain<Token extends CallerToken>(
+  decided: Token | string | Promise<unknown>,
+): decided is Token {
+  return typeof decided === "object" && "bound" in decided && decided.bound === null;
 }
 
 function refused(code: Problem["code"]): Refusal {

@@ -160,8 +160,10 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
     },
 
     strip(header) {
-      if (!mentionsUs(header)) return header;
-      const rest = trimOws(header.split(";").filter((part) => !mentionsUs(part)).join(";"));
+      const parts = header.split(";");
+      const others = parts.filter((part) => !mentionsUs(part));
+      if (others.length === parts.length) return header;
+      const rest = trimOws(others.join(";"));
       return rest === "" ? null : rest;
     },
 
