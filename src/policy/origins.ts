@@ -10,10 +10,15 @@ export type OriginOf = (authority: string) => string;
 
 /**
  * Prepares {@link OriginOf}: the configured origin of that host, whatever port
- * something in front has made of it; for another known host the one of its name.
+ * something in front has made of it; for another known host the one of its name, on
+ * the port of the first. What listens on another port of that name is somebody else.
  */
 export function createOriginOf(origins: readonly [string, ...string[]]): OriginOf {
   const byHost = new Map(origins.map((origin) => [new URL(origin).hostname, origin]));
-  const scheme = new URL(origins[0]).protocol;
-  return (authority) => byHost.get(hostOf(authority)) ?? `${scheme}//${authority}`;
+  const { protocol: scheme, port } = new URL(origins[0]);
+  const ending = port === "" ? "" : `:${port}`;
+  return function originOf(authority) {
+    const host = hostOf(authority);
+    return byHost.get(host) ?? `${scheme}//${host}${ending}`;
+  };
 }

@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { isSameOrigin } from "../../src/browser/csrf.ts";
+import { createOriginOf } from "../../src/policy/origins.ts";
 import { startGateway } from "../support/gateway.ts";
 import type { TestGateway } from "../support/gateway.ts";
 
@@ -31,6 +32,18 @@ Deno.test("a browser that says same-origin is believed where no-referrer hides i
   }
   assert.ok(!from("same-origin", "https://evil.example"));
   assert.ok(!from("cross-site", "https://app.example.com"));
+});
+
+Deno.test("no Host moves an origin to another port", () => {
+  const originOf = createOriginOf(["https://app.example.com", "https://other.example.com:8443"]);
+  const odd = createOriginOf(["https://app.example.com:8443"]);
+  for (const port of ["", ":443", ":8443", ":1234"]) {
+    assert.equal(originOf(`app.example.com${port}`), "https://app.example.com");
+    assert.equal(originOf(`other.example.com${port}`), "https://other.example.com:8443");
+    assert.equal(originOf(`of-a-route.example.com${port}`), "https://of-a-route.example.com");
+    assert.equal(originOf(`[::1]${port}`), "https://[::1]");
+    assert.equal(odd(`of-a-route.example.com${port}`), "https://of-a-route.example.com:8443");
+  }
 });
 
 Deno.test("a sign-in form behind a no-referrer policy is taken", async () => {
