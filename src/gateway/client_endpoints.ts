@@ -23,7 +23,7 @@ import type { Core } from "./core.ts";
 /** The token endpoint, below `paths.auth`, and the metadata that lead there. */
 export function clientEndpoints(
   { keys, clock }: Pick<Core, "keys" | "clock">,
-  { authenticateBearer, sessions, dpop }: Access,
+  { authenticateBearer, sessions, dpop, offers }: Access,
   config: GatewayConfig,
 ): { readonly token: Hono<GatewayEnv>; readonly metadata: Hono<GatewayEnv> } {
   const { clients, origin, tokens, paths: { auth: prefix } } = config;
@@ -35,7 +35,7 @@ export function clientEndpoints(
     const { issuer } = tokens;
     grants.set(
       TOKEN_EXCHANGE,
-      tokenExchange({ authenticateBearer, sessions, targets, issuer, clock }),
+      tokenExchange({ authenticateBearer, sessions, targets, issuer, clock, offers }),
     );
   }
   return {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { DeviceOffers } from "../../access/offers.ts";
 import type { AuthenticateBearer, StandingProblem } from "../../access/standing.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { KeyBinding } from "../../base/session.ts";
@@ -38,6 +39,8 @@ export interface TokenExchangeParts {
   readonly targets: ReadonlyMap<string, ExchangeTarget>;
   readonly issuer: string;
   readonly clock: Clock;
+  /** Say which sessions have been without a key for too long; `null`: none has to have one. */
+  readonly offers: Pick<DeviceOffers, "isOverdue"> | null;
 }
 
 /** A caller that stands, or what is answered instead. */
@@ -61,6 +64,9 @@ export function tokenExchange(parts: TokenExchangeParts): Grant {
     const token = await authenticateBearer(text, around.waitUntil);
     if (typeof token === "string") return notStanding(name, token);
     if (await sessions.status(token) !== "live") return notStanding(name, "session_revoked");
+    if (isOurs(token) && parts.offers?.isOverdue(token) === true) {
+      return refused(`${name} is bound to no key, and each has to be (deviceBinding).`);
+    }
     const problem = unprovenKey(name, token, await boundOf(token), jkt);
     if (problem !== null) {
       around.emit({ event: "binding_failed", reason: "key_mismatch", subject: token.subject });

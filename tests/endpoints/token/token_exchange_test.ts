@@ -463,3 +463,20 @@ Deno.test("it is off until a client has it, and says so; a target has to exist a
     /exchange\.audience\[0\]: there is no upstream "gone"; known: app/,
   );
 });
+
+Deno.test("where each session has to be bound, one that is not is exchanged for nothing", async () => {
+  await withStand(async ({ ask, access, refusal, gateway, foreign }) => {
+    const unbound = await access();
+    const early = await ask({ subject_token: unbound });
+    await early.body?.cancel();
+    assert.equal(early.status, 200, "as on routes, there is a minute");
+    gateway.clock.advance(61_000);
+    assert.match(
+      await refusal({ subject_token: unbound }),
+      /^400 invalid_request: .*bound to no key/,
+    );
+    const other = await ask({ subject_token: await foreign() });
+    await other.body?.cancel();
+    assert.equal(other.status, 200, "behind another issuer's token there is no session to bind");
+  }, { deviceBinding: "require" });
+});
