@@ -5,6 +5,8 @@
  * @module
  */
 import type { GatewayCookies } from "../browser/cookies.ts";
+import { SKIPPED_HEADER } from "../binding/dbsc.ts";
+import { isNavigation } from "../browser/navigation.ts";
 import { isSafeMethod, isSameOrigin } from "../browser/csrf.ts";
 import type { Csrf } from "../browser/csrf.ts";
 import type { Asking } from "../http/inbound.ts";
@@ -71,6 +73,16 @@ export function createIdentify(parts: {
       await csrf.check(sid, asking.headers.get("x-csrf-token"), cookies.csrf);
   }
 
+  /**
+   * Whether the browser would have renewed its bound session, and could not: a script of its
+   * page is told to come back, not that nobody is signed in. Pages go to the sign-in page,
+   * which says the same, and leads on.
+   */
+  function isLate(asking: Asking, cookies: GatewayCookies, code: Problem["code"]): boolean {
+    return offers !== null && cookies.refresh !== null && code === "token_missing" &&
+      asking.headers.get(SKIPPED_HEADER) !== null && !isNavigation(asking.method, asking.headers);
+  }
+
   /** `deciding` is under way: a new token is verified once. */
   async function byBearer(
     asking: Asking,
@@ -115,7 +127,9 @@ export function createIdentify(parts: {
     // The answer to an upgrade can not be counted on to carry cookies.
     const refreshable = rule.transparent && !asking.upgrades &&
       (code === "token_expired" || code === "token_missing");
-    if (!refreshable || cookies.refresh === null) return refused(code);
+    if (!refreshable || cookies.refresh === null) {
+      return refused(isLate(asking, cookies, code) ? "store_unavailable" : code);
+    }
     return renewed(asking, cookies.refresh, cookies, rule);
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SKIPPED_HEADER } from "../binding/dbsc.ts";
 import type { Asking } from "../http/inbound.ts";
 import { presenterOf } from "../http/presenter.ts";
 import type { Problem } from "../http/problem.ts";
@@ -44,7 +45,10 @@ export function createRenew(
       provenJkt === undefined ? presenter : { ...presenter, provenJkt },
     );
     if (outcome.kind !== "refreshed") {
-      const problem = refreshProblem(outcome, around);
+      const told = refreshProblem(outcome, around);
+      // A browser that has the key, and could not renew the session before it asked.
+      const isLate = outcome.kind === "unproven" && headers.get(SKIPPED_HEADER) !== null;
+      const problem: Problem = isLate ? { code: "store_unavailable" } : told;
       return { kind: "refused", problem, clearCookies: endsSession(problem) };
     }
     const { session } = outcome.signedIn;

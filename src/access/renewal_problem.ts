@@ -49,7 +49,8 @@ export function refreshProblem(
  * app on `localhost`: its session goes on elsewhere. So does one whose key was not proven.
  */
 export function endsSession({ code }: Problem): boolean {
-  return code !== "identity_unavailable" && code !== "refresh_invalid" &&
+  return code !== "identity_unavailable" && code !== "store_unavailable" &&
+    code !== "refresh_invalid" &&
     code !== "unknown_key" && code !== "binding_required";
 }
 

@@ -58,6 +58,8 @@ export interface CookieJar {
     nowMs: number,
     isRenewed: boolean,
   ): string[];
+  /** The `Set-Cookie` value of an access token that goes with it, by when it ends. */
+  issueAccess(access: string, endsAtSeconds: number, nowMs: number): string;
   /** Name and attributes of the access cookie, as Device Bound Session Credentials name one. */
   readonly accessCredential: { readonly name: string; readonly attributes: string };
   /** The `Set-Cookie` value by which a browser is known again that is handed over. */
@@ -167,6 +169,9 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
       return rest === "" ? null : rest;
     },
 
+    issueAccess: (access, endsAtSeconds, nowMs) =>
+      setCookie(accessName, access, true, lifeUntil(endsAtSeconds, nowMs)),
+
     accessCredential: {
       name: accessName,
       attributes: `Path=/; ${secure ? "Secure; " : ""}HttpOnly; SameSite=Lax`,
@@ -175,9 +180,8 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
     issue(pair, csrfToken, nowMs, isRenewed) {
       // All three last as long as the refresh token: a reopened browser still
       // has an access cookie to tell "expired" from "never signed in".
-      const lifeUntil = (seconds: number) => Math.max(0, Math.floor(seconds - nowMs / 1000));
-      const maxAge = lifeUntil(pair.refreshExpiresAtSeconds);
-      const accessAge = isRenewed ? lifeUntil(pair.accessExpiresAtSeconds) : maxAge;
+      const maxAge = lifeUntil(pair.refreshExpiresAtSeconds, nowMs);
+      const accessAge = isRenewed ? lifeUntil(pair.accessExpiresAtSeconds, nowMs) : maxAge;
       return [
         setCookie(accessName, pair.access, true, accessAge),
         setCookie(refreshName, pair.refresh, true, maxAge),
@@ -205,4 +209,9 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
       ];
     },
   };
+}
+
+/** Seconds until then, never below zero. */
+function lifeUntil(endsAtSeconds: number, nowMs: number): number {
+  return Math.max(0, Math.floor(endsAtSeconds - nowMs / 1000));
 }

@@ -111,6 +111,7 @@ export function createEndpoints(parts: {
       dbscEndpoints({
         ...access,
         device: access.device,
+        clock: parts.core.clock,
         prefix: paths.auth,
         openPrefixes: open,
       }),

@@ -183,3 +183,101 @@ Deno.test("all cookies in another browser are dead when the access token ends, a
     assert.ok(count(gateway, "binding_failed") >= 2);
   });
 });
+
+Deno.test("ten tabs go on together, from one session and one chain of tokens", async () => {
+  await onStage(async ({ gateway, browser }) => {
+    const context = await browser();
+    const first = await firstPage(context);
+    const sid = await signIn(first, gateway);
+    const tabs = await Promise.all(Array.from({ length: 9 }, () => context.newPage()));
+    tabs.push(first);
+    for (let round = 0; round < 2; round++) {
+      await outliveAccess();
+      const answers = await Promise.all(
+        tabs.map((tab, index) => tab.goto(`${gateway.url}/things/${index}`)),
+      );
+      assert.deepEqual(answers.map((answer) => answer?.status()), Array(10).fill(200));
+      const scripts = await Promise.all(tabs.map((tab) => statusOf(tab, "/things/by-script")));
+      assert.deepEqual(scripts, Array(10).fill(200));
+    }
+    assert.equal((await gateway.store.readSession(sid))?.sid, sid);
+    assert.deepEqual([count(gateway, "refresh_reused"), count(gateway, "binding_failed")], [0, 0]);
+  });
+});
+
+Deno.test("after a sign-out the binding is over, and another sign-in begins one anew", async () => {
+  await onStage(async ({ gateway, browser }) => {
+    const page = await firstPage(await browser());
+    const sid = await signIn(page, gateway);
+    await page.goto(`${gateway.url}/auth/account`);
+    await page.getByText("Bound to the device").waitFor();
+    await page.getByRole("button", { name: "Sign out here" }).click();
+    await page.waitForURL(/\/auth\/login/);
+    assert.equal(await gateway.store.readSession(sid), null);
+    await page.goto(`${gateway.url}/things`);
+    await page.waitForURL(/\/auth\/login/);
+    const again = await signIn(page, gateway);
+    assert.notEqual(again, sid);
+    await outliveAccess();
+    assert.equal((await page.goto(`${gateway.url}/things`))?.status(), 200);
+    assert.equal((await gateway.store.readSession(again))?.bound?.by, "dbsc");
+  });
+});
+
+Deno.test("while the store is out of reach the browser keeps its binding, and comes back", async () => {
+  await onStage(async ({ gateway, browser, outage }) => {
+    const page = await firstPage(await browser());
+    const sid = await signIn(page, gateway);
+    outage(true);
+    await outliveAccess();
+    // Nobody can renew anything; the person is told so, and signed out of nothing.
+    const during = await page.goto(`${gateway.url}/things`);
+    assert.equal(during?.status(), 503);
+    outage(false);
+    await until(
+      async () => {
+        const answer = await page.goto(`${gateway.url}/things`);
+        return answer?.status() === 200 && page.url() === `${gateway.url}/things`;
+      },
+      "the same browser is let in again",
+      60_000,
+    );
+    assert.equal(count(gateway, "sign_in"), 1);
+    assert.equal((await gateway.store.readSession(sid))?.sid, sid);
+  });
+});
+
+Deno.test("a registration in an outage of the store is made up for at the first renewal", async () => {
+  await onStage(async ({ gateway, browser, outage }) => {
+    const context = await browser();
+    const page = await firstPage(context);
+    await page.goto(`${gateway.url}/auth/login?return_to=/public/x`);
+    // The sign-in still gets through; what follows it does not.
+    const cut = (response: { status(): number }) => {
+      if (response.status() !== 303) return;
+      page.off("response", cut);
+      outage(true);
+    };
+    page.on("response", cut);
+    await signInOn(page);
+    await page.waitForURL(`${gateway.url}/public/x`);
+    await until(async () => {
+      const cookies = await context.cookies();
+      const access = cookies.find(({ name }) => name === "__Host-postern-access");
+      return access === undefined || access.expires - Date.now() / 1000 <= ACCESS_SECONDS;
+    }, "the access cookie goes with its token");
+    assert.equal(count(gateway, "session_bound"), 0);
+    outage(false);
+    await until(
+      async () => {
+        await page.goto(`${gateway.url}/things`);
+        return count(gateway, "session_bound") > 0;
+      },
+      "the browser has bound its session",
+      40_000,
+    );
+    await outliveAccess();
+    assert.equal((await page.goto(`${gateway.url}/things`))?.status(), 200);
+    assert.deepEqual([count(gateway, "sign_in"), count(gateway, "refresh_reused")], [1, 0]);
+  });
+});

@@ -9,6 +9,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import type { Renew, Renewal } from "../../access/renew.ts";
+import type { Clock } from "../../base/clock.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import {
   CHALLENGE_HEADER,
@@ -42,6 +43,7 @@ export interface DbscParts {
   readonly verifier: Pick<TokenVerifier, "identify">;
   readonly sessions: Pick<Sessions, "bind">;
   readonly renew: Renew;
+  readonly clock: Clock;
   /** Folders whose requests do not wait for a refresh. */
   readonly openPrefixes: readonly string[];
 }
@@ -51,11 +53,13 @@ interface Asked {
   readonly token: VerifiedToken;
   /** The refresh token itself. */
   readonly refresh: string;
+  /** The access token beside it, if any. */
+  readonly access: string | null;
 }
 
 /** `/dbsc/register` and `/dbsc/refresh`. */
 export function dbscEndpoints(parts: DbscParts): Hono<GatewayEnv> {
-  const { prefix, device: { challenges, proofs }, jar, verifier, sessions, renew } = parts;
+  const { prefix, device: { challenges, proofs }, jar, verifier, sessions, renew, clock } = parts;
   const app = new Hono<GatewayEnv>();
   const rules: readonly ScopeRule[] = [
     ...parts.openPrefixes.map((path) => ({ type: "exclude", path }) as const),
@@ -73,7 +77,7 @@ export function dbscEndpoints(parts: DbscParts): Hono<GatewayEnv> {
     // Of a key that has not spread to this instance yet: the browser comes back (5xx).
     if (token === "unknown_key") return { code: "not_ready" };
     if (typeof token === "string" || token.isLegacy) return { code: "refresh_invalid" };
-    return { token, refresh: cookies.refresh };
+    return { token, refresh: cookies.refresh, access: cookies.access };
   }
 
   /** What a challenge of ours is given out for, and held against. */
@@ -153,7 +157,7 @@ export function dbscEndpoints(parts: DbscParts): Hono<GatewayEnv> {
   app.post("/dbsc/register", async (c) => {
     const who = await asked(c);
     if ("code" in who) return refuse(c, who);
-    const { token, refresh } = who;
+    const { token, refresh, access } = who;
     const proof = c.env.inbound.headers.get(RESPONSE_HEADER);
     const outcome = await proofs.checkRegistration(proof, purposeOf(c, token));
     if (outcome.kind === "refused") {
@@ -169,7 +173,15 @@ export function dbscEndpoints(parts: DbscParts): Hono<GatewayEnv> {
       return refuse(c, { code: "invalid_request", detail });
     }
     const identifier = sessionIdentifier(token.sid, outcome.jwk);
-    const kept = () => instructed(c, identifier, { sid: token.sid, refreshJti: token.jti }, []);
+    // What the browser has goes with its token from now on, so that it will be renewed.
+    const kept = async () => {
+      const held = access === null ? "malformed" : await verifier.identify(access, "access");
+      const setCookies = access === null || typeof held === "string"
+        ? []
+        : [jar.issueAccess(access, held.expiresAtSeconds, clock())];
+      const next = { sid: token.sid, refreshJti: token.jti };
+      return await instructed(c, identifier, next, setCookies);
+    };
     try {
       if (binding === "unknown") return await kept();
       const renewal = await renew(c.env.inbound, refresh, outcome.jkt);

@@ -123,13 +123,15 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
     }
     const root = await sessions.read(given.sid);
     if (root === null) return refuse(c, { code: "session_revoked" });
-    const { subject, claims, groups } = root;
+    // Bound as the other one is: it ends before it would have to be renewed, and the browser
+    // that comes back for the next one proves the key where it has it.
+    const { subject, claims, groups, bound } = root;
     const device = { userAgent: c.req.header("user-agent") ?? "", ip: around.client.address };
     const capSeconds = capOf(root, given, parts.clock());
     // The sign-in may be younger than now, by a clock that is ahead of ours.
     const sinceMs = Math.max(parts.clock(), root.createdAtMs);
     const opened = await sessions.open(
-      { subject, claims, groups, sinceMs, capSeconds },
+      { subject, claims, groups, bound, sinceMs, capSeconds },
       { device },
     );
     if (opened.kind === "superseded") return refuse(c, { code: "session_revoked" });

@@ -1,6 +1,9 @@
 /** The endpoints of DBSC: what a browser gets there, and what nobody else does. */
 import assert from "node:assert/strict";
 import { calculateJwkThumbprint, exportJWK } from "jose";
+import { StoreUnavailableError } from "../../../src/base/errors.ts";
+import { createMemoryStore } from "../../../src/store/memory/store.ts";
+import type { SessionStore } from "../../../src/store/port.ts";
 import { sessionIdentifier } from "../../../src/binding/device.ts";
 import type { PublicJwk } from "../../../src/binding/public_key.ts";
 import { es256 } from "../../binding/keys.ts";
@@ -15,10 +18,12 @@ const ACCESS_SECONDS = 600;
 async function onStage(
   act: (gateway: TestGateway) => Promise<void>,
   config: object = {},
+  store?: SessionStore,
 ): Promise<void> {
   const upstream = startUpstream();
   const gateway = await startGateway({
     upstream: upstream.url,
+    ...(store === undefined ? {} : { store }),
     config: { deviceBinding: "offer", tokens: { accessTtl: `${ACCESS_SECONDS}s` }, ...config },
   });
   try {
@@ -331,6 +336,76 @@ Deno.test("a browser whose session is over ends its binding, and is not kept wai
     assert.deepEqual([told.status, await told.json()], [200, { continue: false }]);
     assert.equal((await again.fetch("/things")).status, 200);
   });
+});
+
+Deno.test("a browser that could not renew its session in time is told to come back, not to sign in", async () => {
+  await onStage(async (gateway) => {
+    const browser = await bound(gateway);
+    browser.cookies.delete("postern-access");
+    const skipped = { "secure-session-skipped": 'server_error;session_identifier="x"' };
+    for (const path of ["/things", "/transparent/x"]) {
+      const late = await browser.fetch(path, { headers: skipped });
+      assert.ok(late.headers.has("retry-after"));
+      assert.equal(await codeOf(late), "503 store_unavailable");
+    }
+    const page = await browser.fetch("/things", { headers: { ...PAGE, ...skipped } });
+    assert.equal(page.headers.get("location"), "/auth/login?return_to=%2Fthings");
+    const shown = await browser.fetch("/auth/login?return_to=/things", {
+      headers: { ...PAGE, ...skipped },
+    });
+    assert.equal(shown.status, 503);
+    assert.match(await shown.text(), /not possible at the moment/);
+    const plain = await browser.fetch("/auth/login?return_to=/things", { headers: PAGE });
+    assert.equal(plain.status, 403);
+    assert.match(await plain.text(), /bound to a key that was not shown/);
+    assert.equal((await browser.renew()).status, 200);
+    const led = await browser.fetch("/auth/login?return_to=/things", { headers: PAGE });
+    assert.equal(led.headers.get("location"), "/things");
+  });
+});
+
+Deno.test("a registration in an outage keeps the key, and the first renewal binds the session to it", async () => {
+  const kept = createMemoryStore();
+  let isOut = false;
+  const store: SessionStore = {
+    ...kept,
+    bind: (sid, key) =>
+      isOut ? Promise.reject(new StoreUnavailableError("out")) : kept.bind(sid, key),
+  };
+  await onStage(
+    async (gateway) => {
+      const browser = new BoundBrowser(gateway.url);
+      const { sid } = await browser.signIn();
+      isOut = true;
+      const answer = await browser.register();
+      assert.equal(answer.status, 200);
+      const [access = "", ...others] = answer.headers.getSetCookie();
+      assert.deepEqual(others, []);
+      assert.match(
+        access,
+        new RegExp(`^postern-access=${browser.cookie("access")}; Max-Age=\\d{3};`),
+      );
+      assert.equal((await kept.readSession(sid))?.bound, null);
+      assert.equal((await browser.renewOnce()).status, 503, "still out");
+      isOut = false;
+      assert.equal((await browser.renew()).status, 200);
+      assert.equal((await kept.readSession(sid))?.bound?.by, "dbsc");
+      assert.equal((await browser.renewOnce()).status, 200);
+      assert.equal(gateway.events.filter(({ event }) => event.event === "session_bound").length, 1);
+      // By another key in between: this one's registration has come to nothing.
+      const other = new BoundBrowser(gateway.url);
+      const { sid: second } = await other.signIn();
+      isOut = true;
+      await other.register();
+      isOut = false;
+      await kept.bind(second, { jkt: "another", by: "dbsc" });
+      const over = await other.renew();
+      assert.deepEqual([over.status, await over.json()], [200, { continue: false }]);
+    },
+    {},
+    store,
+  );
+  await kept.close();
 });
 
 Deno.test("where each session has to be bound, one without a key is let in for a minute", async () => {

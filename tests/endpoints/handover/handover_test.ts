@@ -287,6 +287,7 @@ Deno.test("the session at the other host lasts no longer than its own may, nor t
       const record = await inner.readSession(sid);
       assert.ok(record !== null);
       assert.ok(record.current.refreshExpiresAtSeconds <= record.capSeconds);
+      assert.deepEqual(record.bound, root(record).bound, "bound as the one of sign-in is");
       return record.capSeconds - gateway.clock() / 1000;
     }
     const around = (seconds: number, wanted: number) =>
