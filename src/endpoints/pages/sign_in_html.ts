@@ -13,7 +13,7 @@ import type { TextName, Texts } from "./texts.ts";
 /** What the page has to say before it is filled in (again). */
 export type SignInNotice =
   | { readonly kind: "none" | "expired" | "signed_out" }
-  | { readonly kind: "wrong" | "missing" | "unavailable" | "refused" | "too_large" | "key_missing" }
+  | { readonly kind: "wrong" | "missing" | "unavailable" | "refused" | "too_large" }
   /** The store could not be told. */
   | { readonly kind: "signed_out_here" }
   | { readonly kind: "throttled"; readonly retryAfterSeconds: number }
@@ -139,8 +139,6 @@ function messageOf(notice: SignInNotice, texts: Texts): string {
       return texts.refused;
     case "too_large":
       return texts.tooLarge;
-    case "key_missing":
-      return texts.keyMissing;
     case "throttled":
       return fill(texts.throttled, { minutes: Math.ceil(notice.retryAfterSeconds / 60) });
     case "provider":

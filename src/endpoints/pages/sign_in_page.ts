@@ -110,8 +110,6 @@ export function noticeOf(problem: Problem): SignInNotice {
       return { kind: "refused" };
     case "claims_too_large":
       return { kind: "too_large" };
-    case "binding_required":
-      return { kind: "key_missing" };
     default:
       return { kind: "unavailable" };
   }

@@ -42,7 +42,6 @@ const en = {
   thisDevice: "This device",
   bound: "Bound to the device",
   boundMeans: "Whoever copies the cookies of this session can do nothing with them elsewhere.",
-  keyMissing: "This session is bound to a key that was not shown. Please sign in again.",
   signedInAt: "Signed in",
   lastSeen: "Last seen",
   end: "Sign out",
@@ -100,8 +99,6 @@ const de: Texts = {
   thisDevice: "Dieses Gerät",
   bound: "An das Gerät gebunden",
   boundMeans: "Wer die Cookies dieser Sitzung kopiert, kann anderswo nichts damit anfangen.",
-  keyMissing:
-    "Diese Sitzung ist an einen Schlüssel gebunden, der nicht gezeigt wurde. Bitte neu anmelden.",
   signedInAt: "Angemeldet",
   lastSeen: "Zuletzt gesehen",
   end: "Abmelden",
