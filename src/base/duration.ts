@@ -9,7 +9,8 @@ const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as c
 /** A length of time with its unit: `"500ms"`, `"30s"`, `"30m"`, `"12h"`, `"30d"`. */
 export type Duration = `${number}${keyof typeof UNIT_MS}`;
 
-const DURATION = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;
+/** How a {@link Duration} is written. */
+export const DURATION = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;
 
 /** Whether a string is a {@link Duration}. */
 export function isDuration(text: string): text is Duration {

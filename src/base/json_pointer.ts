@@ -12,8 +12,8 @@ export type JsonPointer = "" | `/${string}`;
 /** Reads the value a pointer names, or `undefined` where the document has none. */
 export type JsonReader = (document: JsonValue) => JsonValue | undefined;
 
-// RFC 6901 section 3: "~" stands only before "0" or "1".
-const POINTER = /^(?:\/(?:[^~/]|~[01])*)*$/;
+/** The grammar of RFC 6901 section 3: "~" stands only before "0" or "1". */
+export const POINTER = /^(?:\/(?:[^~/]|~[01])*)*$/;
 // Section 4: no leading zeros, and "-" (past the end) never names a value.
 const ARRAY_INDEX = /^(?:0|[1-9]\d{0,8})$/;
 

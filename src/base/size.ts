@@ -8,7 +8,8 @@
 export type Size = `${number}${"B" | "KiB" | "MiB" | "GiB"}`;
 
 const BYTES = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 } as const;
-const SIZE = /^(\d+)(B|KiB|MiB|GiB)$/;
+/** How a {@link Size} is written. */
+export const SIZE = /^(\d+)(B|KiB|MiB|GiB)$/;
 
 /** Whether a text is a whole number with one of the units. */
 export function isSize(text: string): text is Size {

@@ -206,6 +206,23 @@ Deno.test("the JSON Schema for editors knows every setting", () => {
   }
 });
 
+Deno.test("the JSON Schema tells an editor what a duration, a size and a pointer look like", () => {
+  const at = (path: string) =>
+    path.split("/").reduce<unknown>(
+      (node, key) => (node as Record<string, unknown>)[key],
+      configJsonSchema(),
+    ) as string;
+  const accessTtl = new RegExp(at("properties/tokens/properties/accessTtl/pattern"));
+  for (const good of ["30m", "500ms", "0.5h", "90d"]) assert.match(good, accessTtl);
+  for (const bad of ["30", "30 m", "30M", "-1s", "1m30s", ""]) assert.doesNotMatch(bad, accessTtl);
+  const body = new RegExp(at("properties/limits/properties/body/pattern"));
+  assert.match("10MiB", body);
+  assert.doesNotMatch("10MB", body);
+  const subject = new RegExp(at("properties/identity/oneOf/0/properties/subject/pattern"));
+  assert.match("/user/id", subject);
+  assert.doesNotMatch("user.id", subject);
+});
+
 Deno.test("passwords and tokens that would cross a network in clear are refused at start", () => {
   const login = (url: string) =>
     problems({ identity: { kind: "upstream", url, subject: "/user/id" } });

@@ -4,11 +4,11 @@
  * @module
  */
 import * as z from "../../base/schema.ts";
-import { durationMs, isDuration } from "../../base/duration.ts";
+import { DURATION, durationMs, isDuration } from "../../base/duration.ts";
 import type { Duration } from "../../base/duration.ts";
-import { isJsonPointer } from "../../base/json_pointer.ts";
+import { POINTER } from "../../base/json_pointer.ts";
 import type { JsonPointer } from "../../base/json_pointer.ts";
-import { isSize, sizeBytes } from "../../base/size.ts";
+import { isSize, SIZE, sizeBytes } from "../../base/size.ts";
 import type { Size } from "../../base/size.ts";
 
 export function duration(fallback: Duration, range: { min: Duration; max?: Duration }) {
@@ -16,7 +16,7 @@ export function duration(fallback: Duration, range: { min: Duration; max?: Durat
   return z.prefault(
     z.pipe(
       z.string().check(
-        z.refine(isDuration, { error: 'must be a duration with a unit, such as "30s" or "15m"' }),
+        z.regex(DURATION, { error: 'must be a duration with a unit, such as "30s" or "15m"' }),
         z.refine((text) =>
           !isDuration(text) ||
           (durationMs(text) >= durationMs(range.min) &&
@@ -33,7 +33,7 @@ export function duration(fallback: Duration, range: { min: Duration; max?: Durat
 export function size() {
   return z.pipe(
     z.string().check(
-      z.refine(isSize, { error: 'must be a size with a unit, such as "64KiB" or "10MiB"' }),
+      z.regex(SIZE, { error: 'must be a size with a unit, such as "64KiB" or "10MiB"' }),
       z.refine((text) => !isSize(text) || Number.isSafeInteger(sizeBytes(text)), {
         error: "is too large",
       }),
@@ -42,7 +42,7 @@ export function size() {
   );
 }
 
-export const jsonPointer = z.string().check(z.refine(isJsonPointer, {
+export const jsonPointer = z.string().check(z.regex(POINTER, {
   error: 'must be a JSON pointer (RFC 6901), such as "/user/id"',
 })) as z.ZodMiniType<JsonPointer, string>;
 
