@@ -23,6 +23,7 @@ import { createNoteAnswer } from "../proxy/access_log.ts";
 import { createFinish } from "../proxy/answer.ts";
 import { createHandle } from "../proxy/handle.ts";
 import { createOutgoingHeaders } from "../proxy/prepare.ts";
+import { tethered } from "../proxy/tethered.ts";
 import { createLifelines } from "../sessions/lifeline.ts";
 import type { Sessions } from "../sessions/sessions.ts";
 import { createTokenScanner } from "../tokens/scan.ts";
@@ -109,6 +110,7 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
     leewayMs: config.longLived.leewayMs,
   });
   const finish = createFinish({
+    tether: ports.tether ?? tethered,
     attachLifeline,
     withOwnHeaders: createOwnHeaders(config),
     offers: access.offers,

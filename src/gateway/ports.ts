@@ -11,6 +11,7 @@ import type { Revocation, SessionStore } from "../store/port.ts";
 import type { EventSink } from "../telemetry/events.ts";
 import type { SpanSink } from "../telemetry/spans.ts";
 import type { Meter } from "../telemetry/meter.ts";
+import type { Tether } from "../proxy/tethered.ts";
 import type { Transports } from "../upstream/transport.ts";
 import type { KeyRing } from "../tokens/key_ring.ts";
 import type { SharedDocuments } from "../tokens/issuers/key_set.ts";
@@ -53,6 +54,8 @@ export interface GatewayPorts {
   /** Keeps fetched key sets beyond this instance (Workers). */
   readonly sharedDocuments?: SharedDocuments;
   readonly transports: Transports;
+  /** The runtime's own way to pass on streams that may have to end; absent where there is none. */
+  readonly tether?: Tether;
   /** The runtime's way to bodies that `Request` hides; absent where there is none. */
   readonly hiddenBody?: HiddenBody;
   /** Absent where nothing runs outside a request (Workers): no active health checks then. */

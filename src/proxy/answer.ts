@@ -11,6 +11,7 @@ import type { Asking } from "../http/inbound.ts";
 import type { WithOwnHeaders } from "../http/own_headers.ts";
 import { TIED_AFTER_MS } from "../sessions/lifeline.ts";
 import type { AttachLifeline } from "../sessions/lifeline.ts";
+import { readLength } from "../upstream/short_body.ts";
 import type { Answer } from "../upstream/transport.ts";
 import { remembered } from "../base/remembered.ts";
 import {
@@ -21,7 +22,8 @@ import {
   withVary,
 } from "./cache_safety.ts";
 import type { PreparedRoute } from "./route.ts";
-import { isEventStream, tethered } from "./tethered.ts";
+import { isEventStream } from "./tethered.ts";
+import type { Tether } from "./tethered.ts";
 
 /** Finishes answers. */
 export interface Finish {
@@ -53,26 +55,28 @@ const varied = remembered(200, (value) => withVary(value, ["Cookie", "Authorizat
 
 /** Prepares {@link Finish}. */
 export function createFinish(parts: {
+  readonly tether: Tether;
   readonly attachLifeline: AttachLifeline;
   readonly withOwnHeaders: WithOwnHeaders;
   /** Offers to bind a session that ride on answers; `null`: there are none. */
   readonly offers: Pick<DeviceOffers, "headerFor"> | null;
 }): Finish {
-  const { attachLifeline, withOwnHeaders, offers } = parts;
+  const { tether, attachLifeline, withOwnHeaders, offers } = parts;
 
   function tied(
     body: ReadableStream<Uint8Array>,
+    lines: Answer["headers"],
     isEndless: boolean,
     { token }: Caller,
     { around }: Pick<Asking, "around">,
   ): ReadableStream<Uint8Array> {
-    return tethered(body, isEndless ? "close" : "break", (end) => {
+    return tether(body, isEndless ? "close" : "break", (end) => {
       let release = () => clearTimeout(timer);
       const timer = setTimeout(() => {
         release = attachLifeline(token, around.waitUntil, end);
       }, TIED_AFTER_MS);
       return () => release();
-    });
+    }, readLength(lines));
   }
 
   return {
@@ -120,7 +124,7 @@ export function createFinish(parts: {
       }
 
       const streamed = body instanceof ReadableStream && caller !== null
-        ? tied(body, isEndless, caller, inbound)
+        ? tied(body, lines, isEndless, caller, inbound)
         : body;
       const response = new Response(NULL_BODY_STATUS.has(status) ? null : streamed, { status });
       const { headers } = response;

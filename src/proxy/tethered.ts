@@ -17,13 +17,23 @@ export function isEventStream(contentType: string): boolean {
 export type Ending = "close" | "break";
 
 /** Without a stack: it is no fault, and the runtime writes it to its log. */
-const ENDED = Object.assign(new Error("The session behind this answer has ended."), { stack: "" });
+export const ENDED = Object.assign(new Error("The session behind this answer has ended."), {
+  stack: "",
+});
 
 /**
- * Passes a stream on chunk by chunk, tied to something: `attach` is called once and
- * gets a function that ends the stream for both sides; what it returns is called when
- * it ended by itself.
+ * Passes a stream on, tied to something: `attach` is called once and gets a function
+ * that ends the stream for both sides; what it returns is called when it ended by
+ * itself. `bytes`: how long it will be; `null` where nobody knows.
  */
+export type Tether = (
+  body: ReadableStream<Uint8Array>,
+  ending: Ending,
+  attach: (end: () => void) => () => void,
+  bytes: number | null,
+) => ReadableStream<Uint8Array>;
+
+/** A {@link Tether} that takes the stream in hand, chunk by chunk. */
 export function tethered(
   body: ReadableStream<Uint8Array>,
   ending: Ending,

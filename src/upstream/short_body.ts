@@ -10,15 +10,21 @@ import type { HeaderPairs } from "./transport.ts";
 export const SHORT_BYTES = 64 * 1024;
 
 /**
- * The declared length of a body that may be read whole, or `null`: it is long, of unknown length, or
- * compressed, so that reading would decode it.
+ * How many bytes whoever reads a body will get, as declared; `null`: nobody said, or it is compressed,
+ * so that a runtime may decode what is read.
  */
-export function shortLength(headers: HeaderPairs): number | null {
+export function readLength(headers: HeaderPairs): number | null {
   let length: number | null = null;
   for (const [name, value] of headers) {
     if (name === "content-encoding") return null;
-    if (name === "content-length" && /^\d{1,5}$/.test(value)) length = Number(value);
+    if (name === "content-length" && /^\d{1,15}$/.test(value)) length = Number(value);
   }
+  return length;
+}
+
+/** The {@link readLength} of a body that may be read whole; `null`: it is long, or nobody knows. */
+export function shortLength(headers: HeaderPairs): number | null {
+  const length = readLength(headers);
   return length !== null && length <= SHORT_BYTES ? length : null;
 }
 

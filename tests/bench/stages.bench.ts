@@ -14,6 +14,7 @@ import { traceOf } from "../../src/http/trace.ts";
 import { readRequestLine } from "../../src/policy/request_line.ts";
 import type { RequestLine } from "../../src/policy/request_line.ts";
 import { compileRoutes } from "../../src/policy/routes.ts";
+import { tethered } from "../../src/proxy/tethered.ts";
 import { createFinish } from "../../src/proxy/answer.ts";
 import { forwardingHeaders } from "../../src/proxy/forwarding.ts";
 import { createRequestHeaderFilter } from "../../src/proxy/request_filter.ts";
@@ -110,6 +111,7 @@ Deno.bench("make the forwarding headers", () => {
   forwardingHeaders({ headers: read, authority: "localhost", around: { client, trace } }, "http");
 });
 const finish = createFinish({
+  tether: tethered,
   attachLifeline: () => () => {},
   withOwnHeaders: (response) => response,
   offers: null,

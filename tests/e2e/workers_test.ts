@@ -124,12 +124,17 @@ Deno.test("in a workerd of one's own the client's address is what the named head
   }
 });
 
-Deno.test("a compressed answer crosses workerd with a true label", async () => {
+Deno.test("a compressed answer crosses workerd with a true label, and a long one with its length", async () => {
   const plain = "hello ".repeat(200);
   const server = createServer((request, response) => {
     if (request.method === "POST") {
       response.writeHead(200, { "content-type": "application/json" });
       response.end(JSON.stringify({ user: { id: 1 }, id: "u-1" }));
+      return;
+    }
+    if (request.url === "/long") {
+      response.writeHead(200, { "content-length": "100000" });
+      response.end("x".repeat(100_000));
       return;
     }
     const body = gzipSync(plain);
@@ -165,6 +170,11 @@ Deno.test("a compressed answer crosses workerd with a true label", async () => {
     assert.equal(own.status, 200);
     assert.equal(await own.text(), plain);
     assert.equal(own.headers.get("content-encoding"), "gzip");
+    const long = await fetch(`${gateway.url}/long`, {
+      headers: { authorization: `Bearer ${access}` },
+    });
+    assert.equal(long.headers.get("content-length"), "100000");
+    assert.equal((await long.text()).length, 100_000);
   } finally {
     await gateway.stop();
     await store.stop();

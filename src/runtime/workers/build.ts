@@ -24,6 +24,7 @@ import { createUpstashStore } from "../../store/upstash/store.ts";
 import { createEventLog, jsonLine } from "../../telemetry/log.ts";
 import { importKeyRing } from "../../tokens/key_ring.ts";
 import { importLegacyKey } from "../../tokens/legacy.ts";
+import { pipeTethered } from "./tether.ts";
 import { createWorkerTransports } from "./transport.ts";
 
 /**
@@ -108,6 +109,7 @@ export async function build(
     normalisesPaths: true,
     sharedDocuments: createSharedDocuments(),
     transports: createWorkerTransports(uncachedFetch),
+    tether: pipeTethered,
   });
   const tokens = bindings.POSTERN_ADMIN_TOKEN ?? "";
   return tokens === ""
