@@ -50,6 +50,10 @@ class Known implements Surroundings {
 
   emit(event: AuditEvent): void {
     const { trace, client } = this;
-    this.#sink(event, { requestId: trace.requestId, clientAddress: client.address });
+    this.#sink(event, {
+      requestId: trace.requestId,
+      clientAddress: client.address,
+      traceId: trace.traceparent.slice(3, 35),
+    });
   }
 }

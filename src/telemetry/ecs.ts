@@ -51,6 +51,7 @@ const CATEGORIES: Readonly<Record<AuditEvent["event"], Category>> = {
   admin_action: of("iam configuration", "admin change", "success"),
   config_reloaded: of("configuration", "change", "success"),
   config_refused: of("configuration", "change", "failure"),
+  listening: of("process", "start", "success"),
   draining: of("process", "end", "success"),
 };
 
@@ -66,7 +67,7 @@ interface Facts {
 }
 
 /** One JSON line. */
-export const ecsLine: FormatLine = (event, { requestId, clientAddress }, atMs) => {
+export const ecsLine: FormatLine = (event, { requestId, clientAddress, traceId }, atMs) => {
   const { event: name, ...rest } = event;
   const { subject, method, path, status, durationMs, reason, code, ...others } = rest as
     & Facts
@@ -87,12 +88,22 @@ export const ecsLine: FormatLine = (event, { requestId, clientAddress }, atMs) =
       ...(durationMs === undefined ? {} : { duration: Math.round(durationMs * 1e6) }),
     },
     ...(subject === undefined ? {} : { user: { id: subject } }),
-    ...(clientAddress === "-" ? {} : { source: { address: clientAddress } }),
-    http: {
-      request: { id: requestId, ...(method === undefined ? {} : { method }) },
-      ...(status === undefined ? {} : { response: { status_code: status } }),
-    },
+    ...(clientAddress === "-" ? {} : { source: sourceOf(clientAddress) }),
+    ...(traceId === undefined ? {} : { trace: { id: traceId } }),
+    // Not of a request: what the process says of itself.
+    ...(requestId === "-" ? {} : {
+      http: {
+        request: { id: requestId, ...(method === undefined ? {} : { method }) },
+        ...(status === undefined ? {} : { response: { status_code: status } }),
+      },
+    }),
     ...(path === undefined ? {} : { url: { path } }),
     postern: others,
   });
 };
+
+/** `ip` holds nothing but an address: who comes through a Unix socket has none. */
+function sourceOf(clientAddress: string): Record<string, string> {
+  const isIp = clientAddress.includes(":") || /^[\d.]+$/.test(clientAddress);
+  return { address: clientAddress, ...(isIp ? { ip: clientAddress } : {}) };
+}

@@ -125,6 +125,17 @@ export type AuditEvent =
   | { readonly event: "config_reloaded"; readonly hash: string }
   /** A changed configuration could not be used; the old one stays. One event for each mistake. */
   | { readonly event: "config_refused"; readonly problem: string }
+  /** The gateway takes requests from now on. */
+  | {
+    readonly event: "listening";
+    readonly address: string;
+    readonly origin: string;
+    /** Kind of the store. */
+    readonly store: string;
+    /** Where the admin listener is. */
+    readonly admin: string;
+    readonly version: string;
+  }
   /** The gateway stops being ready and lets go of what is open. */
   | { readonly event: "draining"; readonly reason: string };
 
@@ -132,6 +143,8 @@ export type AuditEvent =
 export interface EventContext {
   readonly requestId: string;
   readonly clientAddress: string;
+  /** Of the trace that the request belongs to (W3C Trace Context). */
+  readonly traceId?: string;
 }
 
 /** Takes audit events; must not throw and must not wait. */

@@ -31,6 +31,10 @@ export const jsonLine: FormatLine = (event, context, atMs) => {
     event: name,
     requestId: context.requestId,
     client: context.clientAddress,
+    // A trusted proxy may give a request an id that is not its trace's.
+    ...(context.traceId === undefined || context.traceId === context.requestId
+      ? {}
+      : { traceId: context.traceId }),
     ...facts,
   });
 };

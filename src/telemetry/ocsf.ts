@@ -77,6 +77,8 @@ const KINDS: Readonly<Record<AuditEvent["event"], Kind>> = {
   admin_action: { class: CLASS.entityManagement, activity: 3, status: 1 },
   config_reloaded: lifecycle("Reload", 1),
   config_refused: lifecycle("Reload", 2),
+  // 3: Start, 4: Stop.
+  listening: { class: CLASS.applicationLifecycle, activity: 3, status: 1 },
   draining: { class: CLASS.applicationLifecycle, activity: 4, status: 1 },
 };
 
@@ -136,7 +138,8 @@ export const ocsfLine: FormatLine = (event, context, atMs) => {
       version: "1.5.0",
       product: { name: "Postern", vendor_name: "Postern", version: VERSION },
       event_code: name,
-      uid: context.requestId,
+      // `uid` would name this one line; several of a request belong together.
+      ...(context.requestId === "-" ? {} : { correlation_uid: context.requestId }),
     },
     ...endpointOf(context),
     ...userOf(kind, subject),

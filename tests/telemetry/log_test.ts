@@ -75,12 +75,18 @@ Deno.test("ECS: who did what from where, in fields that Elastic knows", () => {
     duration: 12_500_000,
   });
   assert.deepEqual(line.user, { id: "ada" });
-  assert.deepEqual(line.source, { address: "::1" });
+  assert.deepEqual(line.source, { address: "::1", ip: "::1" });
   assert.deepEqual(line.http, {
     request: { id: "req-1", method: "GET" },
     response: { status_code: 200 },
   });
   assert.deepEqual(line.postern, { upstream: "app" });
+  const traced = { ...CONTEXT, traceId: "0af7651916cd43dd8448eb211c80319c" };
+  const inTrace = JSON.parse(ecsLine({ event: "store_unavailable", reason: "r" }, traced, AT_MS));
+  assert.deepEqual(inTrace.trace, { id: traced.traceId });
+  const ofNobody = { requestId: "-", clientAddress: "-" };
+  const alone = JSON.parse(ecsLine({ event: "draining", reason: "signal" }, ofNobody, AT_MS));
+  assert.deepEqual([alone.http, alone.source, alone.trace], [undefined, undefined, undefined]);
   const reused = parsed(ecsLine, { event: "refresh_reused", subject: "ada", sid: "s" });
   assert.equal(reused.event.kind, "alert");
 });

@@ -5,24 +5,24 @@
  */
 import { VERSION } from "../../base/version.ts";
 import type { GatewayConfig } from "../../config/config.ts";
+import type { AuditEvent } from "../../telemetry/events.ts";
 import { DEMO_TARGET } from "../../demo/upstream.ts";
 
-export function startLine(
+/** That requests are taken, and where. */
+export function listeningEvent(
   config: GatewayConfig,
   hostname: string,
   port: number,
   admin: string,
-): string {
-  return JSON.stringify({
-    time: new Date().toISOString(),
-    level: "info",
+): AuditEvent {
+  return {
     event: "listening",
     address: `${hostname}:${port}`,
     origin: config.origin,
     store: config.store.kind,
     admin,
     version: VERSION,
-  });
+  };
 }
 
 export function devBanner(config: GatewayConfig): string {

@@ -10,7 +10,7 @@ import { createAdminParts } from "../../gateway/admin.ts";
 import { createPromMeter, renderTogether } from "../../telemetry/prom_meter.ts";
 import { addressOf, adminGuard, listenAdmin } from "./admin_listener.ts";
 import { portFrom } from "../../config/environment.ts";
-import { complain, devBanner, startLine } from "./console.ts";
+import { complain, devBanner, listeningEvent } from "./console.ts";
 import { assertDemoIsLocal } from "./exposure.ts";
 import { useProxy } from "./proxy_variables.ts";
 import { createInstance, RUNTIME } from "./instance.ts";
@@ -96,13 +96,14 @@ export async function serve(mode: Mode): Promise<number> {
     stop: () => ended.resolve(0),
   });
   await threads.start(mode);
-  const listening = mode === "dev" ? devBanner(config) : startLine(
-    config,
-    env["POSTERN_HOST"] || "127.0.0.1",
-    portFrom(env),
-    addressOf(config.admin.listen),
-  );
-  instance.listen(() => output.write(`${listening}\n`));
+  instance.listen(() => {
+    if (mode === "dev") return output.write(`${devBanner(config)}\n`);
+    const host = env["POSTERN_HOST"] || "127.0.0.1";
+    core.events(
+      listeningEvent(config, host, portFrom(env), addressOf(config.admin.listen)),
+      { requestId: "-", clientAddress: "-" },
+    );
+  });
   files.set(first.files);
   const code = await ended.promise;
   files.close();
