@@ -83,6 +83,11 @@ export function createIdentify(parts: {
       asking.headers.get(SKIPPED_HEADER) !== null && !isNavigation(asking.method, asking.headers);
   }
 
+  /** Whether a token out of a cookie is refused, or its browser asked to bind the session. */
+  function needsMore({ bound }: CallerToken): boolean {
+    return bound === null ? offers !== null : bound.by === "dpop";
+  }
+
   /** `deciding` is under way: a new token is verified once. */
   async function byBearer(
     asking: Asking,
@@ -162,13 +167,14 @@ export function createIdentify(parts: {
         return withoutAccess(asking, credential.cookies, "token_missing", rule);
       case "bearer": {
         const token = authenticateBearer(credential.token, asking.around.waitUntil);
-        return isPlain(token) && credential.scheme === "bearer"
+        return isStanding(token) && token.bound === null && credential.scheme === "bearer"
           ? { token, setCookies: NO_COOKIES, nonce: null }
           : byBearer(asking, credential, token, rule);
       }
       case "cookie": {
         const token = authenticate(credential.token, asking.around.waitUntil);
-        return isPlain(token) && offers === null && !asking.upgrades && isSafeMethod(asking.method)
+        return isStanding(token) && !needsMore(token) && !asking.upgrades &&
+            isSafeMethod(asking.method)
           ? { token, setCookies: NO_COOKIES, nonce: null }
           : byCookie(asking, credential, token, rule);
       }
@@ -176,11 +182,11 @@ export function createIdentify(parts: {
   };
 }
 
-/** Whether it is a token that stands, with no key to prove. */
-function isPlain<Token extends CallerToken>(
+/** Whether it is a token that stands, and not a promise of one. */
+function isStanding<Token extends CallerToken>(
   decided: Token | string | Promise<unknown>,
 ): decided is Token {
-  return typeof decided === "object" && "bound" in decided && decided.bound === null;
+  return typeof decided === "object" && "bound" in decided;
 }
 
 function refused(code: Problem["code"]): Refusal {

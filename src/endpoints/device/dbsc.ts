@@ -40,8 +40,8 @@ export interface DbscParts {
   readonly prefix: string;
   readonly device: DeviceBinding;
   readonly jar: CookieJar;
-  readonly verifier: Pick<TokenVerifier, "identify">;
-  readonly sessions: Pick<Sessions, "bind">;
+  readonly verifier: Pick<TokenVerifier, "identify" | "verify">;
+  readonly sessions: Pick<Sessions, "bind" | "isSpent">;
   readonly renew: Renew;
   readonly clock: Clock;
   /** Folders whose requests do not wait for a refresh. */
@@ -73,7 +73,8 @@ export function dbscEndpoints(parts: DbscParts): Hono<GatewayEnv> {
     const cookies = jar.read(headers.get("cookie"));
     if (cookies.conflicting) return { code: "ambiguous_credentials" };
     if (cookies.refresh === null) return { code: "refresh_missing" };
-    const token = await verifier.identify(cookies.refresh, "refresh");
+    const token = await verifier.verify(cookies.refresh, "refresh");
+    if (token === "expired") return { code: "refresh_expired" };
     // Of a key that has not spread to this instance yet: the browser comes back (5xx).
     if (token === "unknown_key") return { code: "not_ready" };
     if (typeof token === "string" || token.isLegacy) return { code: "refresh_invalid" };
@@ -123,12 +124,17 @@ export function dbscEndpoints(parts: DbscParts): Hono<GatewayEnv> {
     return withCookies(response, setCookies);
   }
 
-  /** Binds, where the session is not. */
+  /**
+   * Binds, where the session is not, for whoever shows its refresh token of now: one that was
+   * copied long ago and is spent since must not lock the owner out.
+   */
   async function bind(
     c: GatewayContext,
-    { sid, subject }: VerifiedToken,
+    token: VerifiedToken,
     jkt: string,
-  ): Promise<BindOutcome> {
+  ): Promise<BindOutcome | "spent"> {
+    if (await sessions.isSpent(token)) return "spent";
+    const { sid, subject } = token;
     const outcome = await sessions.bind(sid, { jkt, by: "dbsc" });
     if (outcome === "bound") c.get("around").emit({ event: "session_bound", subject, sid });
     if (outcome === "already") failed(c, outcome, subject);
@@ -144,7 +150,7 @@ export function dbscEndpoints(parts: DbscParts): Hono<GatewayEnv> {
     c: GatewayContext,
     token: VerifiedToken,
     jkt: string,
-  ): Promise<BindOutcome | "unknown"> {
+  ): Promise<BindOutcome | "spent" | "unknown"> {
     try {
       return await bind(c, token, jkt);
     } catch (error) {
@@ -168,6 +174,7 @@ export function dbscEndpoints(parts: DbscParts): Hono<GatewayEnv> {
     }
     const binding = await bindOrKeep(c, token, outcome.jkt);
     if (binding === "gone") return refuse(c, { code: "session_revoked" });
+    if (binding === "spent") return refuse(c, { code: "refresh_invalid" });
     if (binding === "already") {
       const detail = "The session is bound to another key.";
       return refuse(c, { code: "invalid_request", detail });

@@ -197,8 +197,7 @@ Deno.test("nobody registers a key for another's session, or twice, or with a pro
     browser.offer = before.offer;
     const first = browser.stolen();
     assert.equal((await browser.register()).status, 200);
-    assert.equal(await codeOf(await first.register({ pair })), "400 invalid_request");
-    assert.equal(reasons(gateway).at(-1), "already");
+    assert.equal(await codeOf(await first.register({ pair })), "401 refresh_invalid");
     assert.equal((await browser.register({ challenge: browser.challenge ?? "" })).status, 403);
     const second = browser.stolen();
     const again = await second.register({ pair, challenge: "?" });
@@ -208,6 +207,28 @@ Deno.test("nobody registers a key for another's session, or twice, or with a pro
     assert.equal(await codeOf(late), "400 invalid_request");
     assert.equal(reasons(gateway).at(-1), "already");
     assert.equal((await browser.renew()).status, 200);
+  });
+});
+
+Deno.test("nobody binds a session with a token that is spent, or has expired", async () => {
+  await onStage(async (gateway) => {
+    const owner = new BoundBrowser(gateway.url);
+    const { sid } = await owner.signIn();
+    const copied = owner.stolen();
+    for (let each = 0; each < 2; each++) await (await owner.post("/auth/refresh")).body?.cancel();
+    assert.equal(await codeOf(await copied.register()), "401 refresh_invalid");
+    copied.identifier = sessionIdentifier(sid, (await partsOf(copied.pair ?? await es256())).jwk);
+    gateway.clock.advance(60_000);
+    const late = await copied.renew();
+    assert.equal(await codeOf(late), "401 refresh_reused", "as ever");
+    const other = new BoundBrowser(gateway.url);
+    const { sid: second } = await other.signIn();
+    const early = other.stolen();
+    gateway.clock.advance(29 * 86_400_000);
+    await (await other.post("/auth/refresh")).body?.cancel();
+    gateway.clock.advance(2 * 86_400_000);
+    assert.equal(await codeOf(await early.register()), "401 refresh_expired");
+    assert.equal((await gateway.store.readSession(second))?.bound, null);
   });
 });
 
