@@ -79,10 +79,10 @@ export function createThrottle(
       return Promise.all([counter(perUser, "device", device.id, folded)]);
     }
     const blocks = addressBlocks(address);
-    const [own = address] = blocks;
     const delay = { from: perUser * SLOW_FACTOR, firstMs: FIRST_WAIT_MS, mostMs: LONGEST_WAIT_MS };
     return Promise.all([
-      counter(perUser, "pair", own, folded),
+      // A whole site shuts out itself before it could shut out the name.
+      ...blocks.map((block, index) => counter(perUser * 2 ** index, "pair", block, folded)),
       counter(perUser * FULL_FACTOR, "user", folded).then((all) => ({ ...all, delay })),
       ...blocks.map((block, index) => counter(perAddress * 4 ** index, "address", block)),
     ]);

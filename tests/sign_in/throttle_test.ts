@@ -213,6 +213,21 @@ Deno.test("the keyed hash in the log is one for all spellings, and says no name"
   assert.equal(hashes.size, 1);
 });
 
+Deno.test("whoever has a whole IPv6 site to guess from shuts out that site, not the name", async () => {
+  const { attempt, clock, asked } = await house();
+  let waitedSeconds = 0;
+  for (let index = 0; waitedSeconds < 800; index++) {
+    const outcome = await attempt({ ip: `2001:db8:1:${(index % 256).toString(16)}::1` });
+    if (outcome.kind !== "throttled") continue;
+    const seconds = Math.min(outcome.retryAfterSeconds, 60);
+    waitedSeconds += seconds;
+    clock.advance(seconds * 1_000);
+  }
+  assert.equal(asked(), 20, "a site of 256 networks counts as two addresses");
+  const elsewhere = await attempt({ password: "right", ip: "192.0.2.1" });
+  assert.equal(elsewhere.kind, "signed_in", "nobody else waits");
+});
+
 Deno.test("an IPv6 host and its site are counted, however many addresses they have", () => {
   assert.deepEqual(addressBlocks("192.0.2.7"), ["192.0.2.7"]);
   assert.deepEqual(addressBlocks("::ffff:192.0.2.7"), ["192.0.2.7"]);
