@@ -48,6 +48,7 @@ async function run(kind: "upstash" | "redis"): Promise<void> {
       origin: issuer,
       identity: { kind: "upstream", url: `${backend.url}/login`, subject: "/user/id" },
       store: store.config,
+      deviceBinding: "offer",
       upstreams: { app: { targets: [backend.url] } },
       routes: [{ path: "/*", upstream: "app" }],
     },
@@ -56,7 +57,7 @@ async function run(kind: "upstash" | "redis"): Promise<void> {
   const history: Happening[] = [];
   const honest = new Set<string>();
   const amnesias: Amnesia[] = [];
-  const clients = { sessions: 0, thefts: 0, signOuts: 0, ghosts: 0 };
+  const clients = { sessions: 0, bound: 0, thefts: 0, signOuts: 0, ghosts: 0 };
   const faults = {
     kills: 0,
     cuts: 0,
@@ -152,7 +153,7 @@ async function run(kind: "upstash" | "redis"): Promise<void> {
     refreshes.flatMap(({ result }) => result.kind === "rotated" ? [result.successor] : []),
   );
   const byResult = Map.groupBy(refreshes, ({ result }) => result.kind);
-  const count = (result: "rotated" | "refused" | "lost" | "later") =>
+  const count = (result: "rotated" | "refused" | "unproven" | "lost" | "later") =>
     byResult.get(result)?.length ?? 0;
   const inWords = (counts: object) =>
     Object.entries(counts).map(([name, number]) => `${number} ${name}`).join(", ");
@@ -161,9 +162,12 @@ async function run(kind: "upstash" | "redis"): Promise<void> {
       `(${rotations.size} rotations, ${count("rotated") - rotations.size} replays, ${
         count("refused")
       } refused, ` +
-      `${count("lost")} lost, ${count("later")} put off); ${inWords(clients)}; ${inWords(faults)}`,
+      `${count("unproven")} without their key, ${count("lost")} lost, ${count("later")} put off); ${
+        inWords(clients)
+      }; ${inWords(faults)}`,
   );
   assert.deepEqual(violations(history, { honest, boundMs: BOUND_MS, amnesias }).slice(0, 20), []);
+  assert.ok(clients.bound > 0 && count("unproven") > 0);
   assert.ok(clients.thefts > 0 && clients.signOuts > 0 && count("rotated") > 100);
   assert.ok(faults.kills > 0 && faults.clocks > 0 && faults.cuts > 0);
 }

@@ -19,12 +19,23 @@ export interface Refresh {
   readonly sid: string;
   /** `jti` of the refresh token that was presented. */
   readonly presented: string;
+  /** Whether the key of a bound session was proven. */
+  readonly proven: boolean;
   readonly beganAtMs: number;
   readonly endedAtMs: number;
   /** `lost`: no answer came, so it may have happened or not. `later`: 503, nothing was decided. */
   readonly result:
     | { readonly kind: "rotated"; readonly successor: string; readonly accessJti: string }
-    | { readonly kind: "refused" | "lost" | "later" };
+    /** `unproven`: told that the key was not proven. */
+    | { readonly kind: "refused" | "unproven" | "lost" | "later" };
+}
+
+/** A session was bound to a key, acknowledged. */
+export interface Binding {
+  readonly kind: "bind";
+  readonly sid: string;
+  readonly beganAtMs: number;
+  readonly endedAtMs: number;
 }
 
 /** The end of a session, acknowledged: by sign-out, or because reuse was told. */
@@ -45,7 +56,7 @@ export interface Use {
 }
 
 /** One entry of a history. */
-export type Happening = Opening | Refresh | End | Use;
+export type Happening = Opening | Refresh | Binding | End | Use;
 
 /** A time in which the store lost its memory, or a part of it: flushed, put back to a snapshot. */
 export interface Amnesia {
@@ -71,7 +82,9 @@ export function violations(history: readonly Happening[], rules: Rules): string[
   for (const [sid, happenings] of Map.groupBy(history, ({ sid }) => sid)) {
     // What the store has forgotten it may decide anew, and once only after that.
     const ages = Map.groupBy(happenings, (happening) => ageOf(happening, amnesias));
-    for (const [age, part] of ages) if (age !== null) found.push(...forks(sid, part));
+    for (const [age, part] of ages) {
+      if (age !== null) found.push(...forks(sid, part), ...unlocked(sid, part));
+    }
     found.push(...revivals(sid, happenings, rules));
     if (rules.honest.has(sid)) found.push(...strandings(sid, remembered(happenings, amnesias)));
   }
@@ -136,6 +149,20 @@ function forks(sid: string, happenings: readonly Happening[]): string[] {
     }
   }
   return found;
+}
+
+/** What is bound is rotated for its key alone, and for its key it is. */
+function unlocked(sid: string, happenings: readonly Happening[]): string[] {
+  const bindings = happenings.filter(({ kind }) => kind === "bind");
+  const boundAtMs = Math.min(...bindings.map((binding) => binding.endedAtMs));
+  return happenings.flatMap((happening) => {
+    if (happening.kind !== "refresh" || happening.beganAtMs <= boundAtMs) return [];
+    const { proven, result, beganAtMs } = happening;
+    if (!proven && result.kind === "rotated") {
+      return [`${sid}: rotated without its key, ${beganAtMs - boundAtMs} ms after it was bound`];
+    }
+    return proven && result.kind === "unproven" ? [`${sid}: its own key was not taken`] : [];
+  });
 }
 
 /** What has ended stays so. */

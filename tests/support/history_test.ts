@@ -8,10 +8,13 @@ const rotated = (presented: string, successor: string, accessJti = `access-${suc
     kind: "refresh",
     ...timed(),
     presented,
+    proven: false,
     result: { kind: "rotated", successor, accessJti },
   }) as const;
-const answered = (presented: string, kind: "refused" | "lost" | "later") =>
-  ({ kind: "refresh", ...timed(), presented, result: { kind } }) as const;
+const answered = (presented: string, kind: "refused" | "unproven" | "lost" | "later") =>
+  ({ kind: "refresh", ...timed(), presented, proven: false, result: { kind } }) as const;
+const proven = <R extends Happening>(happening: R) => ({ ...happening, proven: true });
+const bind = () => ({ kind: "bind", ...timed() }) as const;
 const end = () => ({ kind: "end", ...timed() }) as const;
 const use = (admitted: boolean) => ({ kind: "use", ...timed(), admitted }) as const;
 
@@ -53,6 +56,25 @@ Deno.test("checker: what the store forgot may be decided anew, once", () => {
   assert.match(check([...before, rotated("a", "d"), rotated("a", "e")], rules), /two successors/);
   assert.match(check([end(), rotated("a", "b")], { ...rules, honest: new Set() }), /after its end/);
   assert.match(check([rotated("p", "q"), answered("q", "refused")], rules), /was refused/);
+});
+
+Deno.test("checker: what is bound is rotated for its key alone", () => {
+  const history = [
+    rotated("a", "b"),
+    bind(),
+    proven(rotated("b", "c")),
+    answered("b", "unproven"),
+    answered("c", "unproven"),
+    proven(rotated("c", "d")),
+  ];
+  assert.equal(check(history), "", "whoever has no key changes nothing for who has");
+  assert.match(check([bind(), rotated("a", "b")]), /rotated without its key/);
+  assert.match(check([bind(), proven(answered("a", "unproven"))]), /its own key was not taken/);
+  const racing = { ...bind(), endedAtMs: nowMs + 100 };
+  assert.equal(check([racing, rotated("a", "b")]), "", "it may have come first");
+  const amnesia = { beganAtMs: nowMs += 200, endedAtMs: nowMs += 100 };
+  const rules = { ...RULES, amnesias: [amnesia] };
+  assert.equal(check([...history, rotated("x", "y")], rules), "", "forgotten");
 });
 
 Deno.test("checker: every kind of violation is found", () => {

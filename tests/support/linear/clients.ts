@@ -6,33 +6,9 @@
  */
 import assert from "node:assert/strict";
 import { PEOPLE, type Person } from "../backend.ts";
-import type { Amnesia, Happening } from "../history.ts";
-import { pause, type Random } from "./random.ts";
-
-/** A token pair as the token transport gives it. */
-export interface Pair {
-  readonly access: string;
-  readonly refresh: string;
-}
-
-/** What clients live in. */
-export interface World {
-  readonly random: Random;
-  /** Ports of the gateways. */
-  readonly ports: readonly number[];
-  readonly graceMs: number;
-  readonly history: Happening[];
-  /** Sessions whose clients did nothing wrong. */
-  readonly honest: Set<string>;
-  readonly amnesias: readonly Amnesia[];
-  readonly counts: { sessions: number; thefts: number; signOuts: number; ghosts: number };
-  going(): boolean;
-}
-
-function claim(token: string, name: "sid" | "jti"): string {
-  const [, payload = ""] = token.split(".");
-  return JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")))[name];
-}
+import { boundLife } from "./bound_clients.ts";
+import { pause } from "./random.ts";
+import { claim, createAsk, type Pair, type World } from "./world.ts";
 
 /** Lives as clients do until the world ends. */
 export async function live(world: World): Promise<void> {
@@ -41,21 +17,7 @@ export async function live(world: World): Promise<void> {
   /** Pairs of sessions that have ended. */
   const graveyard: Pair[] = [];
 
-  async function ask(path: string, init: RequestInit): Promise<Response | null> {
-    try {
-      // localhost may be ::1 first, which costs a failed connection each time.
-      const response = await fetch(`http://127.0.0.1:${oneOf(world.ports)}${path}`, init);
-      // Not one of ours: another test on this machine took the port of a gateway that was killed.
-      if (response.status === 421) {
-        await response.body?.cancel();
-        return null;
-      }
-      // The answer counts when it is read: a gateway can die in the middle of it.
-      return new Response(await response.arrayBuffer(), response);
-    } catch {
-      return null;
-    }
-  }
+  const ask = createAsk(world);
 
   const post = (path: string, body: object, headers: Record<string, string> = {}) =>
     ask(path, {
@@ -95,6 +57,7 @@ export async function live(world: World): Promise<void> {
       kind: "refresh",
       sid: claim(refresh, "sid"),
       presented: claim(refresh, "jti"),
+      proven: false,
       beganAtMs,
       endedAtMs: performance.now(),
     } as const;
@@ -228,7 +191,8 @@ export async function live(world: World): Promise<void> {
     const dice = random();
     if (dice < 0.1) await thief();
     else if (dice < 0.35) await leaver();
-    else if (dice < 0.65) await ghost();
+    else if (dice < 0.6) await ghost();
+    else if (dice < 0.75) await boundLife(world, ask);
     else {
       const pair = await signIn();
       honest.add(claim(pair.refresh, "sid"));
