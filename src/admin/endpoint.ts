@@ -106,9 +106,21 @@ export async function readBody<T>(
   return body.kind === "problem" ? body : parse(schema, body.fields);
 }
 
+const LIMIT_WORDS = { error: "must be a whole number from 1 to 500" };
+
+/** How many a page may hold. */
+export const pageLimit = z.prefault(
+  z.coerce.number(LIMIT_WORDS)
+    .check(z.int(LIMIT_WORDS), z.minimum(1, LIMIT_WORDS), z.maximum(500, LIMIT_WORDS)),
+  100,
+);
+
+/** `true` or `false`, as a query or a form writes it. */
+export const flag = z.stringbool({ error: 'must be "true" or "false"' });
+
 /** `limit` and `after` of a list. */
 export const pageQuery = {
-  limit: z.prefault(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(500)), 100).check(
+  limit: pageLimit.check(
     z.describe("How many at most; a page may hold fewer, or none, while `next` is there."),
   ),
   after: z.exactOptional(z.string().check(z.maxLength(1024))).check(

@@ -11,6 +11,7 @@ import {
   type AdminContext,
   type AdminEnv,
   allowOnly,
+  flag,
   iso,
   note,
   readBody,
@@ -33,7 +34,7 @@ export const revocationBody = z.strictObject({
   issuedBefore: z.exactOptional(timestamp).check(
     z.describe("Everything that was issued at or before this time, of everybody."),
   ),
-  dryRun: z.prefault(z.union([z.boolean(), z.stringbool()]), false).check(
+  dryRun: z.prefault(z.union([z.boolean(), flag], { error: "must be true or false" }), false).check(
     z.describe("Only says how many sessions it would end."),
   ),
 }).check(

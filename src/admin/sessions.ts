@@ -10,6 +10,7 @@ import {
   type AdminContext,
   type AdminEnv,
   allowOnly,
+  flag,
   iso,
   note,
   pageQuery,
@@ -149,7 +150,7 @@ export function sessionEndpoints(parts: AdminParts): Hono<AdminEnv> {
     return c.json(await listSessions(parts, { ...query.value, subject: subjectOf(c) }));
   });
   app.delete("/subjects/:subject/sessions", async (c) => {
-    const query = readQuery(c, z.strictObject({ dryRun: z.prefault(z.stringbool(), "false") }));
+    const query = readQuery(c, z.strictObject({ dryRun: z.prefault(flag, "false") }));
     if ("problem" in query) return refuse(c, query.problem);
     const subject = subjectOf(c);
     const found = await countSessions(parts, { subject });

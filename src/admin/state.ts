@@ -5,7 +5,7 @@
  */
 import { Hono } from "hono";
 import * as z from "../base/schema.ts";
-import { type AdminEnv, allowOnly, iso, readQuery, refuse } from "./endpoint.ts";
+import { type AdminEnv, allowOnly, iso, pageLimit, readQuery, refuse } from "./endpoint.ts";
 import type { AdminParts } from "./ports.ts";
 
 /** A key that verified nothing for this long can be taken out of the ring. */
@@ -41,7 +41,7 @@ export function stateEndpoints(parts: AdminParts): Hono<AdminEnv> {
     const query = readQuery(
       c,
       z.strictObject({
-        limit: z.prefault(z.coerce.number().check(z.int(), z.minimum(1), z.maximum(500)), 100),
+        limit: pageLimit,
       }),
     );
     if ("problem" in query) return refuse(c, query.problem);

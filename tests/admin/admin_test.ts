@@ -88,6 +88,21 @@ Deno.test("revocations take exactly one selector", async () => {
   assert.equal((await post({ issuedBefore: "yesterday" })).status, 400);
 });
 
+Deno.test("a parameter that can not be read is told of in words for people", async () => {
+  const admin = await adminHarness();
+  const detail = async (path: string, method = "GET") =>
+    (await admin.json(path, { method })).body.detail;
+  for (const limit of ["x", "0", "501", "1.5"]) {
+    for (const path of ["/v1/sessions", "/v1/events"]) {
+      const said = await detail(`${path}?limit=${limit}`);
+      assert.equal(said, "limit: must be a whole number from 1 to 500");
+    }
+  }
+  const said = await detail("/v1/subjects/ada/sessions?dryRun=perhaps", "DELETE");
+  assert.equal(said, 'dryRun: must be "true" or "false"');
+  assert.deepEqual(admin.ended, []);
+});
+
 Deno.test("unknown parameters, doubled ones and wrong methods are refused", async () => {
   const admin = await adminHarness();
   for (const path of ["sessions?limit=0", "sessions?limit=501", "sessions?x=1"]) {

@@ -244,6 +244,47 @@ Deno.test("the configuration is checked, compared with what is in force, and rel
   });
 });
 
+Deno.test("the token may stand in a file, and a file that is not there is told in one line", async () => {
+  await withStage(async ({ cli, folder }) => {
+    const token = "a token of the tests and of more than 32 letters".replaceAll(" ", "-");
+    const other = `127.0.0.1:${freePort()}`;
+    await Deno.writeTextFile(`${folder}/token`, `ada:${token}\n`, { mode: 0o600 });
+    const seen: (string | null)[] = [];
+    const [hostname = "", port = ""] = other.split(":");
+    const server = Deno.serve({ hostname, port: Number(port), onListen() {} }, (request) => {
+      seen.push(request.headers.get("authorization"));
+      return Response.json({ sessions: [], next: null });
+    });
+    const env = { POSTERN_ADMIN: other, POSTERN_ADMIN_TOKEN_FILE: `${folder}/token` };
+    assert.equal((await cli(["sessions", "list"], { env })).code, 0);
+    await server.shutdown();
+    assert.deepEqual([...new Set(seen)], [`Bearer ${token}`]);
+
+    const missing = await cli(["audit", "verify", `${folder}/nothing`]);
+    assert.equal(missing.code, 1);
+    assert.equal(missing.err.trim().split("\n").length, 1, missing.err);
+    assert.match(missing.err, /nothing/);
+  });
+});
+
+Deno.test("explain speaks of the request as it was typed, and of no route where none was found", async () => {
+  await withStage(async ({ cli, config }) => {
+    const explain = async (method: string, url: string) =>
+      (await cli(["explain", method, url, "--json"])).json;
+    for (const path of ["/a/%2e%2e/b", "/a/../b", "/a\\b", "/a//../b"]) {
+      for (const url of [path, `${config["origin"]}${path}`]) {
+        const told = await explain("GET", url);
+        assert.deepEqual([told.status, told.route, told.passed], [400, null, false], url);
+      }
+    }
+    assert.equal((await explain("get", "/x")).code, "token_missing");
+    assert.equal((await explain("GET", "/x")).route.path, "/*");
+    for (const url of ["/auth/session", "http://other.example/x"]) {
+      assert.equal((await explain("GET", url)).route, null, url);
+    }
+  });
+});
+
 Deno.test("a token is inspected from standard input, and its signature is not repeated", async () => {
   await withStage(async ({ cli, signIn }) => {
     const { access, refresh } = await signIn("ada");

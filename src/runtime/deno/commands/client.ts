@@ -13,6 +13,7 @@ import { createAdminParts } from "../../../gateway/admin.ts";
 import { createCore } from "../../../gateway/core.ts";
 import { createReloader } from "../../../gateway/reload.ts";
 import { startProblems } from "../../../gateway/start_problem.ts";
+import { createFiles, readEnvironment } from "../environment.ts";
 import { openEventLog } from "../event_log.ts";
 import { buildLoaded, checkText, listenAsWritten, readSources } from "../load.ts";
 import { createOpenConnections } from "../open_connections.ts";
@@ -61,7 +62,8 @@ export async function connectAdmin(
   output: Pick<Output, "remark">,
 ): Promise<AdminClient> {
   const { listen, problem } = await whereToAsk(options);
-  const remote = remoteClient(listen);
+  const { POSTERN_ADMIN_TOKEN: token = "" } = await readEnvironment(createFiles());
+  const remote = remoteClient(listen, token);
   try {
     await remote.ask("GET", "/livez");
     return remote;
@@ -103,14 +105,13 @@ async function whereToAsk({ admin, mode }: ClientOptions): Promise<Address> {
   }
 }
 
-function remoteClient(listen: AdminListen): AdminClient {
+function remoteClient(listen: AdminListen, token: string): AdminClient {
   const client = listen.kind === "unix"
     ? Deno.createHttpClient({ proxy: { transport: "unix", path: listen.path } })
     : null;
   const base = listen.kind === "tcp"
     ? `http://${listen.hostname}:${listen.port}`
     : "http://localhost";
-  const token = Deno.env.get("POSTERN_ADMIN_TOKEN") ?? "";
   // Of several, as the gateway reads them, the first; without its name.
   const [first = ""] = token.split(/[\s,]+/);
   const headers: Record<string, string> = {

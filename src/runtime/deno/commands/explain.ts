@@ -11,6 +11,8 @@ import type { GatewayConfig } from "../../../config/config.ts";
 import { type Core, createCore } from "../../../gateway/core.ts";
 import { createGateway, type Gateway } from "../../../gateway/gateway.ts";
 import { readRequestLine } from "../../../policy/request_line.ts";
+import type { RequestLine } from "../../../policy/request_line.ts";
+import type { RequestProblem } from "../../../policy/problem.ts";
 import { compileRoutes } from "../../../policy/routes.ts";
 import { createMemoryStore } from "../../../store/memory/store.ts";
 import type { Transports, WireRequest } from "../../../upstream/transport.ts";
@@ -65,9 +67,22 @@ async function explain(
     const [name = "", ...rest] = line.split(":");
     headers.append(name.trim(), rest.join(":").trim());
   }
+  // As it was typed: a URL of this runtime has no dot segments left in it.
+  const written = url.startsWith("/") ? config.origin + url : url;
+  const line = readRequestLine({
+    method,
+    url: written,
+    hostHeader: null,
+    scheme: config.secure ? "https" : "http",
+  });
+  if ("problem" in line) {
+    printUnreadable(context, method, written, line);
+    return EXIT.failed;
+  }
   const sent: Sent[] = [];
   const codes: string[] = [];
-  const { core, gateway } = listeningGateway(sources, sent, codes);
+  const routes: string[] = [];
+  const { core, gateway } = listeningGateway(sources, { sent, codes, routes });
   const subject = options["as"];
   if (typeof subject === "string") {
     const claims = Object.fromEntries(
@@ -92,9 +107,8 @@ async function explain(
       waitUntil: (work) => void work.catch(() => {}),
     });
     const problem = await problemOf(answer);
-    // A host that nothing is served under finds no route, whatever the table says.
-    const isMisdirected = problem?.code === "misdirected_request";
-    const route = isMisdirected ? null : routeOf(config, method, whole);
+    // Postern's own paths, and a host that is not ours, find none, whatever the table says.
+    const route = routes.length === 0 ? null : routeOf(config, line);
     print(context, { method, url: whole.href, route, answer, problem, codes, sent });
     return sent.length > 0 ? EXIT.ok : EXIT.failed;
   } finally {
@@ -105,8 +119,12 @@ async function explain(
 
 function listeningGateway(
   sources: Sources,
-  sent: Sent[],
-  codes: string[],
+  { sent, codes, routes }: {
+    readonly sent: Sent[];
+    readonly codes: string[];
+    /** Patterns of the routes that were found. */
+    readonly routes: string[];
+  },
 ): { readonly core: Core; readonly gateway: Gateway } {
   const { config, keys, legacyKey } = sources;
   const core = createCore({
@@ -117,6 +135,9 @@ function listeningGateway(
       if (event.event === "denied") codes.push(event.code);
     },
     isolatesRequests: false,
+    spans: ({ route }) => {
+      if (route !== null) routes.push(route);
+    },
   }, config);
   const gateway = createGateway(core, config, {
     legacyKey,
@@ -152,16 +173,8 @@ function listening(sent: Sent[]): Transports {
 /** The line of the table that a request finds; the gateway decides about ambiguity itself. */
 function routeOf(
   config: GatewayConfig,
-  method: string,
-  url: URL,
+  line: RequestLine,
 ): { readonly index: number; readonly route: GatewayConfig["routes"][number] } | null {
-  const line = readRequestLine({
-    method,
-    url: url.href,
-    hostHeader: url.host,
-    scheme: config.secure ? "https" : "http",
-  });
-  if ("problem" in line) return null;
   const table = compileRoutes(config.routes.map((route, index) => ({
     path: route.path,
     ...(route.host === undefined ? {} : { host: route.host }),
@@ -179,6 +192,19 @@ async function problemOf(
   const isProblem = answer.headers.get("content-type") === "application/problem+json";
   const text = await answer.text();
   return isProblem ? JSON.parse(text) : null;
+}
+
+/** What the gateway answers before it looks for a route: 400, for all such requests. */
+function printUnreadable(
+  { output }: Context,
+  method: string,
+  url: string,
+  { code, problem }: RequestProblem,
+): void {
+  output.value({ method, url, route: null, passed: false, status: 400, code, sent: null });
+  output.line(`${method} ${url}`);
+  output.line(`  refused: ${code} (400)`);
+  output.line(`  ${problem}`);
 }
 
 function print({ output }: Context, facts: {

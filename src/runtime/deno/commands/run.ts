@@ -27,6 +27,10 @@ export async function run(): Promise<never> {
       complain(error.message);
       Deno.exit(EXIT.unreachable);
     }
+    if (isAboutFiles(error)) {
+      complain(error.message);
+      Deno.exit(EXIT.failed);
+    }
     const problems = startProblems(error);
     if (problems === null) throw error;
     const [command] = Deno.args;
@@ -38,4 +42,10 @@ export async function run(): Promise<never> {
     for (const problem of problems) complain(`  ${problem}`);
     Deno.exit(EXIT.failed);
   }
+}
+
+/** A file that is not there or may not be read is a mistake of whoever named it, not of ours. */
+function isAboutFiles(error: unknown): error is Error {
+  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
+    error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.IsADirectory;
 }
