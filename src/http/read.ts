@@ -5,7 +5,8 @@
  * @module
  */
 import { hostOf, readAuthority } from "../policy/authority.ts";
-import { readRequestLine } from "../policy/request_line.ts";
+import type { RequestProblem } from "../policy/problem.ts";
+import { readRequestLine, TWO_HOSTS } from "../policy/request_line.ts";
 import type { Target } from "../policy/target.ts";
 import type { EventSink } from "../telemetry/events.ts";
 import { surroundingsOf } from "./around.ts";
@@ -84,13 +85,22 @@ export function createRead(parts: {
 
   /**
    * A trusted proxy may have asked us by another name than it was asked by, and
-   * what runs on this machine asks by a loopback name.
+   * what runs on this machine asks by a loopback name. Where both names are ours
+   * nobody can tell whose word the second is: most proxies that pass the `Host` on
+   * let a client's `X-Forwarded-Host` through.
    */
-  function authorityOf(asked: string, headers: IncomingHeaders, client: ClientInfo): string {
+  function authorityOf(
+    asked: string,
+    headers: IncomingHeaders,
+    client: ClientInfo,
+  ): string | RequestProblem {
     const told = client.viaTrustedProxy ? headers.get("x-forwarded-host") : null;
     if (told !== null) {
       const read = readAuthority(told, scheme);
-      if (typeof read === "string" && isKnownHost(read)) return read;
+      if (typeof read === "string" && isKnownHost(read)) {
+        const host = hostOf(asked);
+        return host === hostOf(read) || isLoopback(host) || !isKnownHost(asked) ? read : TWO_HOSTS;
+      }
     }
     // Without `Host` (HTTP/1.0) the runtime makes an authority of its own address.
     const isOfThisMachine = headers.get("host") !== null && isLoopback(hostOf(asked)) &&
@@ -129,6 +139,13 @@ export function createRead(parts: {
       };
     }
     const asked = authorityOf(line.authority, headers, client);
+    if (typeof asked !== "string") {
+      return {
+        kind: "refused",
+        asked: { method, headers, around, target: null },
+        problem: { code: asked.code, detail: asked.problem },
+      };
+    }
     const inbound = new Arrived(
       request,
       line.method,

@@ -53,7 +53,8 @@ export function readRequestLine(raw: RawRequestLine): RequestLine | RequestProbl
   return "problem" in target ? target : { method, authority, target };
 }
 
-const TWO_HOSTS: RequestProblem = {
+/** Two names for one request: whoever stands in front may have decided by the other one. */
+export const TWO_HOSTS: RequestProblem = {
   code: "invalid_request",
   problem: "The request names two different hosts.",
 };

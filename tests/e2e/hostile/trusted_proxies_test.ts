@@ -126,3 +126,37 @@ onEachRuntime("a client behind a trusted proxy", {
     }
   });
 });
+
+onEachRuntime("a second name behind a trusted proxy", {
+  config: { trustedProxies: ["127.0.0.1", "0.0.0.0/32"] },
+  routes: [
+    { path: "/*", host: "admin.example.com", upstream: "app", auth: "none" },
+    { path: "/*", upstream: "app", auth: "none" },
+  ],
+}, async (stand, step) => {
+  const ask = async (host: string, told: string) => {
+    stand.upstream.forget();
+    const { status } = await stand.send({
+      target: "/x",
+      host,
+      headers: [`X-Forwarded-Host: ${told}`],
+    });
+    return `${status} ${stand.upstream.seen.at(-1)?.get("x-forwarded-host") ?? "-"}`;
+  };
+
+  await step("leads to no host that the proxy has not been asked for", async () => {
+    // What nginx with `proxy_set_header Host $host` and no more makes of a client's own header.
+    for (const told of ["admin.example.com", "ADMIN.example.com.", "admin.example.com:443"]) {
+      assert.equal(await ask("app.example.com", told), "400 -", told);
+    }
+    assert.equal(await ask("admin.example.com", "app.example.com"), "400 -");
+    assert.equal(await ask("app.example.com", "evil.example"), "200 app.example.com");
+  });
+
+  await step("is believed where the first one is the proxy's own", async () => {
+    for (const host of ["127.0.0.1", "postern.internal"]) {
+      assert.equal(await ask(host, "admin.example.com"), "200 admin.example.com", host);
+    }
+    assert.equal(await ask("app.example.com", "app.example.com"), "200 app.example.com");
+  });
+});
