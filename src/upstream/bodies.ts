@@ -11,6 +11,11 @@ export type UploadFailure =
   /** The client broke it off, or said another length than it sent. */
   | "broken";
 
+/** So long pieces are taken one after the other before everybody else has a turn. */
+const TURN_MS = 4;
+/** Not at once: runtimes look after their sockets when they have nothing else to do. */
+const TURN_OF_OTHERS_MS = 1;
+
 /** Told when another piece went on its way. */
 export type OnProgress = () => void;
 
@@ -30,6 +35,8 @@ export class Upload implements AsyncIterator<Uint8Array> {
   failure: UploadFailure | null = null;
   #sentBytes = 0;
   #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
+  /** When this turn began: the last time that anybody had to wait. */
+  #turnBeganMs = 0;
   onProgress: OnProgress = noted;
 
   /**
@@ -54,10 +61,14 @@ export class Upload implements AsyncIterator<Uint8Array> {
     const reader = this.#reader;
     if (reader === null) return { done: true, value: undefined };
     this.onProgress();
+    await this.#letOthers();
     this.waitsForClient = true;
     let result: ReadableStreamReadResult<Uint8Array>;
+    const askedAtMs = performance.now();
     try {
       result = await reader.read();
+      const cameAtMs = performance.now();
+      if (cameAtMs - askedAtMs > TURN_OF_OTHERS_MS) this.#turnBeganMs = cameAtMs;
     } catch (error) {
       this.failure ??= "broken";
       throw error;
@@ -82,6 +93,18 @@ export class Upload implements AsyncIterator<Uint8Array> {
     // Nobody asks for what follows the last byte, so that is known here.
     if (this.#sentBytes === this.bytes) this.done = true;
     return { done: false, value: result.value };
+  }
+
+  /**
+   * What has come already is handed out without anybody else having a turn: a client that sends
+   * a megabyte of chunks of one byte would hold everybody up for seconds.
+   */
+  async #letOthers(): Promise<void> {
+    const nowMs = performance.now();
+    if (this.#turnBeganMs === 0) this.#turnBeganMs = nowMs;
+    if (nowMs - this.#turnBeganMs < TURN_MS) return;
+    await new Promise((resolve) => setTimeout(resolve, TURN_OF_OTHERS_MS));
+    this.#turnBeganMs = performance.now();
   }
 
   return(): Promise<IteratorResult<Uint8Array>> {

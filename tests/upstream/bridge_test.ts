@@ -44,9 +44,9 @@ Deno.test("a reader that reads a little now and then is waited for", async () =>
   const client = endOf({ canPause: true });
   const upstream = endOf({ canPause: true });
   let isOver = false;
-  bridge(client.end, upstream.end, () => isOver = true, { stalledMs: 400 });
+  bridge(client.end, upstream.end, () => isOver = true, { stalledMs: 3_000 });
   upstream.say(2 * MIB);
-  const reading = setInterval(() => client.state.waiting -= 64 * 1024, 50);
+  const reading = setInterval(() => client.state.waiting -= 64 * 1024, 20);
   try {
     await until(() => !upstream.state.isPaused, "it goes on");
     assert.ok(!isOver);
