@@ -135,7 +135,7 @@ export function createIdentify(parts: {
     if (!refreshable || cookies.refresh === null) {
       return refused(isLate(asking, cookies, code) ? "store_unavailable" : code);
     }
-    return renewed(asking, cookies.refresh, cookies, rule);
+    return renewed(asking, cookies.refresh, cookies, rule, code);
   }
 
   async function renewed(
@@ -143,6 +143,7 @@ export function createIdentify(parts: {
     refreshToken: string,
     cookies: GatewayCookies,
     rule: Rule,
+    code: Problem["code"],
   ): Promise<Caller | Refusal> {
     if (!isSafeMethod(asking.method)) {
       const token = await verifier.identify(refreshToken, "refresh");
@@ -151,6 +152,9 @@ export function createIdentify(parts: {
       }
       if (!(await passesCsrf(asking, token.sid, cookies, rule))) return refused("csrf_failed");
     }
+    // A key that our script has can be proven by a script alone, and not in passing.
+    const shown = await verifier.verify(refreshToken, "refresh");
+    if (typeof shown !== "string" && shown.bound?.by === "script") return refused(code);
     const renewal = await renew(asking, refreshToken);
     if (renewal.kind === "refused") return renewal;
     const { signedIn, setCookies } = renewal.session;

@@ -30,6 +30,7 @@ export function refreshProblem(
       return {
         code: "binding_required",
         detail: "The session is bound to a key, and this request does not prove it.",
+        extensions: { bound: outcome.bound.by },
       };
     case "refused": {
       const { subject, sid, reason } = outcome;

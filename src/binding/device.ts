@@ -47,6 +47,14 @@ export interface DeviceProofs {
   /** A proof that brings its key along: the session is about to be bound to it. */
   checkRegistration(proof: string | null, request: DeviceRequest): Promise<DeviceOutcome>;
   /**
+   * A proof of our own script's, which brings its key along each time; what vouches for that
+   * key is the thumbprint, as for {@link DeviceProofs.checkRefresh}.
+   */
+  checkScript(
+    proof: string | null,
+    request: DeviceRequest & { readonly jkt: string | null },
+  ): Promise<DeviceOutcome>;
+  /**
    * A proof by the key of `identifier` (as {@link sessionIdentifier} made it).
    * The sender could have written that identifier: only the thumbprint that the session is
    * bound to vouches for its key. `jkt` is that thumbprint where it is known here; where it
@@ -98,21 +106,22 @@ export function createDeviceProofs({ challenges, clock, lifeSeconds, replayEntri
     header: string | null,
     act: "register" | "refresh",
     request: DeviceRequest,
-    known: { readonly jwk: PublicJwk; readonly jkt: string | null } | null,
+    /** The key, where the proof brings none, and the thumbprint that it must have. */
+    known: { readonly jwk?: PublicJwk; readonly jkt: string | null },
   ): Promise<DeviceOutcome> {
     const refused = (failure: DeviceFailure): DeviceOutcome => ({ kind: "refused", failure });
     const jws = header === null ? null : bareString(header);
     if (jws === null) return refused("missing");
-    const proof = await (known === null ? proofs.check(jws) : proofs.check(jws, known.jwk));
+    const proof = await proofs.check(jws, known.jwk);
     if (typeof proof === "string") return refused(proof);
-    const isOther = known !== null && known.jkt !== null && proof.jkt !== known.jkt;
-    if (isOther) return refused("key_mismatch");
+    if (known.jkt !== null && proof.jkt !== known.jkt) return refused("key_mismatch");
     const failure = await answers(proof, act, request);
     return failure === null ? { kind: "proven", jkt: proof.jkt, jwk: proof.jwk } : refused(failure);
   }
 
   return {
-    checkRegistration: (proof, request) => check(proof, "register", request, null),
+    checkRegistration: (proof, request) => check(proof, "register", request, { jkt: null }),
+    checkScript: (proof, request) => check(proof, "refresh", request, request),
     async checkRefresh(proof, identifier, request) {
       if (proof === null) return { kind: "refused", failure: "missing" };
       const named = identifier === null ? null : readSessionIdentifier(bareString(identifier));

@@ -42,7 +42,7 @@ export interface ProofCheck {
    * proof that carries none (DBSC refresh); a proof with a key of its own is
    * then malformed, so that nobody can bring another.
    */
-  check(jws: string, known?: PublicJwk): Promise<Proof | ProofFailure>;
+  check(jws: string, known?: PublicJwk | undefined): Promise<Proof | ProofFailure>;
 }
 
 /** Longer than any honest proof: RS256 with a 4096-bit key stays well below. */

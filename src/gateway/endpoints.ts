@@ -8,6 +8,7 @@ import { failure } from "../access/failure.ts";
 import { alive } from "../admin/alive.ts";
 import type { GatewayConfig } from "../config/config.ts";
 import { dbscEndpoints } from "../endpoints/device/dbsc.ts";
+import { scriptEndpoint } from "../endpoints/device/script.ts";
 import { handoverEndpoints } from "../endpoints/handover/handover.ts";
 import { oidcEndpoints } from "../endpoints/oidc/oidc.ts";
 import { createLeave } from "../endpoints/oidc/sign_out.ts";
@@ -116,6 +117,7 @@ export function createEndpoints(parts: {
         openPrefixes: open,
       }),
     );
+    own.route("/", scriptEndpoint({ ...access, device: access.device }));
   }
   own.route("/", parts.verify);
   if (providers !== null) own.route("/", oidcEndpoints(providers));

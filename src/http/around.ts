@@ -22,8 +22,6 @@ export interface Surroundings {
   readonly client: ClientInfo;
   readonly trace: RequestTrace;
   readonly waitUntil: WaitUntil;
-  /** Code of the problem it was turned away with; `null`: it was not. */
-  readonly refusal: string | null;
   /** Writes an audit event about this request. */
   emit(event: AuditEvent): void;
 }
@@ -40,7 +38,6 @@ export function surroundingsOf(
 
 class Known implements Surroundings {
   readonly #sink: EventSink;
-  refusal: string | null = null;
 
   constructor(
     readonly client: ClientInfo,
@@ -53,7 +50,6 @@ class Known implements Surroundings {
 
   emit(event: AuditEvent): void {
     const { trace, client } = this;
-    if (event.event === "denied") this.refusal = event.code;
     this.#sink(event, {
       requestId: trace.requestId,
       clientAddress: client.address,

@@ -13,6 +13,11 @@ export interface Session {
   readonly accessExpiresAt: string;
   readonly refreshExpiresAt: string;
   readonly csrfToken: string;
+  /**
+   * How the key is proven that the session is bound to; `null`: to none, and this script is
+   * about to bind it; absent where sessions are not bound.
+   */
+  readonly bound?: "dbsc" | "script" | "dpop" | null;
 }
 
 /** What an app can be told. */
@@ -43,6 +48,8 @@ export interface Postern {
   fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
   /** Who is signed in, as far as is known now. */
   session(): Session | null;
+  /** Whether anybody has said who that is; `false`: nobody could be asked so far. */
+  known(): boolean;
   /** Rotates now; at most one refresh runs at a time, over all tabs. `false`: signed out. */
   refresh(): Promise<boolean>;
   /** Ends this session; `everywhere`: every session of the person. */

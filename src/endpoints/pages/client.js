@@ -3,8 +3,14 @@
 /** A token is refreshed so long before it ends, give or take the jitter: tabs must not act in step. */
 const AHEAD_MS = 60_000;
 const JITTER_MS = 10_000;
+/** A browser that binds the session to a key by itself has done so by then. */
+const BINDS_AFTER_MS = 5_000;
 /** Timers sleep with the machine and clocks are changed: look again at least this often. */
 const LOOK_AGAIN_MS = 60_000;
+
+/** Base64url of a string of bytes. */
+const part = (/** @type {string} */ bytes) =>
+  btoa(bytes).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 
 /** @type {typeof import("./client.d.ts").createPostern} */
 export const createPostern = (options = {}) => {
@@ -26,6 +32,10 @@ export const createPostern = (options = {}) => {
   let pauseUntil = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let binding;
+  /** Whether anybody has said who is signed in. */
+  let known = false;
 
   const tell = (/** @type {string} */ event, /** @type {unknown} */ detail) => {
     for (const listener of listeners.get(event) ?? []) listener(detail);
@@ -51,10 +61,16 @@ export const createPostern = (options = {}) => {
   const become = (next, ours = true) => {
     const before = session;
     session = next;
+    known = true;
     // Short lives (tests, demos) are refreshed at their middle.
     const left = leftMs();
-    dueAt = Date.now() + left - Math.min(AHEAD_MS + Math.random() * JITTER_MS, left / 2);
+    // A browser that has the key refreshes by itself.
+    const ahead = next?.bound === "dbsc"
+      ? -JITTER_MS
+      : Math.min(AHEAD_MS + Math.random() * JITTER_MS, left / 2);
+    dueAt = Date.now() + left - ahead;
     schedule();
+    if (next?.bound === null && crypto.subtle) binding ??= setTimeout(bindSoon, BINDS_AFTER_MS);
     if (next) {
       if (before?.sid !== next.sid) tell("signedIn", next);
       else if (before.accessExpiresAt !== next.accessExpiresAt) tell("refreshed", next);
@@ -64,10 +80,10 @@ export const createPostern = (options = {}) => {
     }
   };
 
-  const call = (/** @type {string} */ path, method = "POST") =>
+  const call = (/** @type {string} */ path, method = "POST", more = {}) =>
     fetch(base + path, {
       method,
-      headers: method === "GET" ? {} : { "x-csrf-token": csrf() },
+      headers: method === "GET" ? {} : { "x-csrf-token": csrf(), ...more },
       credentials: "same-origin",
       cache: "no-store",
     });
@@ -91,9 +107,74 @@ export const createPostern = (options = {}) => {
     }
   };
 
+  /**
+   * The key of the session, that this browser can use and nobody can take away.
+   * @param {IDBTransactionMode} mode @param {(keys: IDBObjectStore) => IDBRequest} act
+   * @returns {Promise<{ sid: string, pair: CryptoKeyPair } | undefined>}
+   */
+  const key = (mode, act) =>
+    new Promise((resolve, reject) => {
+      const opening = indexedDB.open(name, 1);
+      opening.onupgradeneeded = () => opening.result.createObjectStore("keys");
+      opening.onerror = reject;
+      opening.onsuccess = () => {
+        const transaction = opening.result.transaction("keys", mode);
+        const asked = act(transaction.objectStore("keys"));
+        transaction.onabort = reject;
+        transaction.oncomplete = () => {
+          opening.result.close();
+          resolve(asked.result);
+        };
+      };
+    });
+
+  /** Asks, and once more with a proof of the key (a JWS) where one is asked for. */
+  const ask = async (/** @type {string} */ path) => {
+    const response = await call(path);
+    const challenge = response.headers.get("secure-session-challenge");
+    if (response.status !== 403 || !challenge) return response;
+    const found = await key("readonly", (keys) => keys.get("key"));
+    // Here it is not: whoever has copied cookies has no session.
+    if (!found) return (become(null), response);
+    const { publicKey, privateKey } = found.pair;
+    const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", publicKey);
+    const header = part(JSON.stringify({ typ: "dbsc+jwt", alg: "ES256", jwk: { kty, crv, x, y } }));
+    const signed = `${header}.${part(JSON.stringify({ jti: challenge.split('"')[1] }))}`;
+    const ecdsa = { name: "ECDSA", hash: "SHA-256" };
+    const bytes = await crypto.subtle.sign(ecdsa, privateKey, new TextEncoder().encode(signed));
+    const signature = part(String.fromCharCode(...new Uint8Array(bytes)));
+    return await call(path, "POST", { "secure-session-response": `${signed}.${signature}` });
+  };
+
+  const bind = async () => {
+    await look(true);
+    if (session?.bound !== null) return;
+    const { sid } = session;
+    const found = await key("readonly", (keys) => keys.get("key"));
+    // One whose answer was lost may be the session's by now.
+    if (found?.sid !== sid) {
+      const ecdsa = { name: "ECDSA", namedCurve: "P-256" };
+      const pair = await crypto.subtle.generateKey(ecdsa, false, ["sign", "verify"]);
+      await key("readwrite", (keys) => keys.put({ sid, pair }, "key"));
+    }
+    const response = await ask("/bind");
+    if (response.ok) await take(response);
+  };
+
+  const bindSoon = async () => {
+    try {
+      await locked(bind);
+    } catch {
+      // Without storage there is no key, and after an outage another try.
+    }
+    binding = undefined;
+  };
+
   const rotate = async (/** @type {number} */ since) => {
     if (lastRefresh() > since && await look(true)) return true;
-    const response = await call("/refresh");
+    // The browser has the key, and refreshes before it asks.
+    if (session?.bound === "dbsc") return await look(true);
+    const response = await ask("/refresh");
     if (response.ok) {
       try {
         localStorage.setItem(name, String(Date.now()));
@@ -107,12 +188,13 @@ export const createPostern = (options = {}) => {
     return false;
   };
 
+  /** @template T @param {() => Promise<T>} act @returns {Promise<T>} */
+  const locked = (act) => navigator.locks ? navigator.locks.request(name, act) : act();
+
   const refresh = (since = Date.now()) =>
     refreshing ??= (async () => {
       try {
-        return await (navigator.locks
-          ? navigator.locks.request(name, () => rotate(since))
-          : rotate(since));
+        return await locked(() => rotate(since));
       } catch {
         pauseUntil = Date.now() + 5_000;
         return false;
@@ -160,6 +242,7 @@ export const createPostern = (options = {}) => {
   return {
     ready: look().catch(() => false).then(() => session),
     session: () => session,
+    known: () => known,
     refresh: () => refresh(),
     async fetch(input, init) {
       const attempt = () => {
@@ -198,6 +281,7 @@ export const createPostern = (options = {}) => {
     },
     close() {
       clearTimeout(timer);
+      clearTimeout(binding);
       channel?.close();
       for (const event of wakers) removeEventListener(event, onWake, true);
     },

@@ -19,7 +19,7 @@ export type GatewayContext = Context<GatewayEnv>;
 export interface Look {
   readonly brand: Brand;
   readonly texts: Texts;
-  /** For the one style element (CSP Level 3). */
+  /** For the one style element, and the one script where there is one (CSP Level 3). */
   readonly nonce: string;
 }
 
@@ -29,6 +29,8 @@ export type Page = (
   status: number,
   setCookies: readonly string[],
   render: (look: Look) => Html,
+  /** A page that runs a script of its own, and asks us with it. */
+  scripts?: { readonly runs: true },
 ) => Promise<Response>;
 
 /** Prepares {@link Page}. `images` are all that any page may show; `secure`: the origin is https. */
@@ -42,7 +44,7 @@ export function createPage(
   const { brand } = config;
   const textsFor = createTexts(config.texts, config.language);
 
-  return async function page(c, status, setCookies, render) {
+  return async function page(c, status, setCookies, render, scripts) {
     const nonce = crypto.getRandomValues(new Uint8Array(16)).toBase64();
     const texts = textsFor(c.req.header("accept-language") ?? null);
     const headers = new Headers({
@@ -50,7 +52,7 @@ export function createPage(
       "content-language": texts.language,
       "cache-control": "no-store",
       "vary": "Accept-Language, Cookie",
-      "content-security-policy": pagePolicy(nonce, images, secure),
+      "content-security-policy": pagePolicy(nonce, images, secure, scripts !== undefined),
       // With no-referrer the form would be posted with "Origin: null".
       "referrer-policy": "same-origin",
     });
@@ -88,9 +90,11 @@ function pagePolicy(
   nonce: string,
   images: readonly (string | null)[],
   secure: boolean,
+  runs: boolean,
 ): string {
   const sources = new Set(images.filter((each) => each !== null).map(imageSource));
-  return `default-src 'none'; style-src 'nonce-${nonce}'; img-src ${
+  const scripts = runs ? ` script-src 'nonce-${nonce}'; connect-src 'self';` : "";
+  return `default-src 'none';${scripts} style-src 'nonce-${nonce}'; img-src ${
     sources.size === 0 ? "'none'" : Array.from(sources).join(" ")
   }; form-action 'self' https:${secure ? "" : " http:"}; frame-ancestors 'none'; base-uri 'none'`;
 }

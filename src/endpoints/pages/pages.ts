@@ -10,6 +10,7 @@ import { accountPages } from "./account.ts";
 import { clientScript } from "./client_script.ts";
 import { createPage } from "./page.ts";
 import type { PageRooms, PagesParts } from "./parts.ts";
+import { renewPages } from "./renew.ts";
 import { signInPages } from "./sign_in.ts";
 import { createSignInPage } from "./sign_in_page.ts";
 import { createVisitor } from "./visitor.ts";
@@ -32,6 +33,7 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
   const app = new Hono<GatewayEnv>();
   app.route("/", signInPages(rooms));
   app.route("/", accountPages(rooms));
+  if (parts.device !== null) app.route("/", renewPages(rooms));
   app.route("/", clientScript());
   return app;
 }

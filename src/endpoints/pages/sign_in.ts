@@ -15,6 +15,7 @@ import { isOidcReason } from "../oidc/reasons.ts";
 import type { SignInAttempt } from "../session/sign_in_form.ts";
 import { redirect, text, withRetryAfter } from "./page.ts";
 import type { PageRooms } from "./parts.ts";
+import { KEY_MISSING, renewLocation } from "./renew.ts";
 import { noticeOf } from "./sign_in_page.ts";
 import type { Visitor } from "./visitor.ts";
 
@@ -46,6 +47,8 @@ export function signInPages({ parts, signIn, visitor }: PageRooms): Hono<Gateway
       );
     }
     const { token, setCookies, expired } = visiting;
+    const mayRenew = visiting.needsScript === true && parts.device !== null;
+    if (mayRenew && reason !== KEY_MISSING) return redirect(renewLocation(prefix, returnTo));
     // Who is signed in and has something to read must not be sent where it would begin anew.
     const hasWords = isOidcReason(reason) && reason !== "start_again";
     if (token !== null && !hasWords) return redirect(returnTo, setCookies);

@@ -6,6 +6,7 @@
 import { isSafeMethod, isSameOrigin } from "../../browser/csrf.ts";
 import type { Problem } from "../../http/problem.ts";
 import type { VerifiedToken } from "../../tokens/claims.ts";
+import { asksScript } from "../device/script.ts";
 import type { BrowserParts } from "../session/sign_in_form.ts";
 import type { GatewayContext } from "./page.ts";
 
@@ -15,6 +16,8 @@ export interface Visitor {
   readonly setCookies: readonly string[];
   /** Tokens were there and are good for nothing any more. */
   readonly expired: boolean;
+  /** But a script has the key that would renew them. */
+  readonly needsScript?: boolean;
 }
 
 /** Names the visitor by cookie; an expired access token is rotated in passing. */
@@ -59,10 +62,14 @@ export function createVisitor(
     // Of a key that has not spread yet, or another app's on this host: not ours to clear.
     if (typeof refresh === "string") return { ...nobody, expired: true };
     if (await isForged(refresh.sid)) return { code: "csrf_failed" };
+    // Nothing but a script can prove its key: it is not even tried, nor told of as an attempt.
+    if (refresh.bound?.by === "script") return { ...nobody, expired: true, needsScript: true };
     const renewal = await renew(c.env.inbound, cookies.refresh);
     if (renewal.kind === "refused") {
       // A key that is lost comes back no more: whoever it was signs in again, and has a new one.
-      if (renewal.problem.code === "binding_required") return { ...nobody, expired: true };
+      if (renewal.problem.code === "binding_required") {
+        return { ...nobody, expired: true, needsScript: asksScript(renewal.problem) };
+      }
       if (!renewal.clearCookies) return renewal.problem;
       return { ...nobody, setCookies: jar.clear(), expired: true };
     }

@@ -7,7 +7,6 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import type { CookieSession } from "../../access/cookie_session.ts";
-import type { KeyBinding, SessionRecord } from "../../base/session.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import type { GatewayCookies } from "../../browser/cookies.ts";
 import { allowOnly, fail, refuse } from "../../http/endpoint.ts";
@@ -15,6 +14,8 @@ import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { Problem } from "../../http/problem.ts";
 import { isOurs } from "../../tokens/claims.ts";
 import type { VerifiedToken } from "../../tokens/claims.ts";
+import { createScriptKeys } from "../device/script.ts";
+import { bindingOf, sessionJsonFor, sessionJsonOf } from "./session_json.ts";
 import type { BrowserParts } from "./sign_in_form.ts";
 
 type GatewayContext = Context<GatewayEnv>;
@@ -24,28 +25,13 @@ export const FORGET_PAGES = '"cache"';
 
 const NOWHERE = { url: null, setCookies: [] };
 
-/** *Session JSON* of the wire contract. */
-interface SessionJson {
-  readonly subject: string;
-  readonly sid: string;
-  readonly scope: string;
-  readonly accessExpiresAt: string;
-  readonly refreshExpiresAt: string;
-  readonly csrfToken: string;
-  /** How the key is proven that the session is bound to; absent where it is bound to none. */
-  readonly bound?: KeyBinding["by"];
-}
-
-/** Of a session that is bound; nothing of others, whose answers stay as they always were. */
-function boundOf({ bound }: SessionRecord): { bound?: KeyBinding["by"] } {
-  return bound === null ? {} : { bound: bound.by };
-}
-
 /** The endpoints under `/auth` that browsers use. */
 export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   const { jar, csrf, attemptSignIn, sessions, verifier, identify, renew } = parts;
   const { findLeaving, leave, isTrustedOrigin } = parts;
   const ownRule = { transparent: false, strict: false, cors: parts.ownCors };
+  const binds = parts.device !== null;
+  const scriptKeys = parts.device === null ? null : createScriptKeys(parts.device);
   const app = new Hono<GatewayEnv>();
 
   function withCookies(response: Response, setCookies: readonly string[]): Response {
@@ -55,17 +41,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   }
 
   function answerSignedIn(c: GatewayContext, cookieSession: CookieSession): Response {
-    const { signedIn: { session, pair }, csrfToken, setCookies } = cookieSession;
-    const json: SessionJson = {
-      subject: session.subject,
-      sid: session.sid,
-      scope: typeof session.claims["scope"] === "string" ? session.claims["scope"] : "",
-      accessExpiresAt: iso(pair.accessExpiresAtSeconds),
-      refreshExpiresAt: iso(pair.refreshExpiresAtSeconds),
-      csrfToken,
-      ...boundOf(session),
-    };
-    return withCookies(c.json(json), setCookies);
+    return withCookies(c.json(sessionJsonOf(cookieSession, binds)), cookieSession.setCookies);
   }
 
   async function signedOut(c: GatewayContext, sid: string | null): Promise<Response> {
@@ -123,10 +99,14 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
       return fail(c, { code: token === "unknown_key" ? "unknown_key" : "refresh_invalid" });
     }
     if (!(await passesCsrf(c, token.sid, cookies))) return refuse(c, { code: "csrf_failed" });
-    const renewal = await renew(c.env.inbound, cookies.refresh);
-    return renewal.kind === "renewed"
-      ? answerSignedIn(c, renewal.session)
-      : withCookies(fail(c, renewal.problem), renewal.clearCookies ? jar.clear() : []);
+    const proof = await scriptKeys?.prove(c, token) ?? { kind: "none" };
+    if (proof.kind === "answered") return withCookies(proof.response, []);
+    const jkt = proof.kind === "proven" ? proof.jkt : undefined;
+    const renewal = await renew(c.env.inbound, cookies.refresh, jkt);
+    if (renewal.kind === "renewed") return answerSignedIn(c, renewal.session);
+    const { problem, clearCookies } = renewal;
+    const response = await scriptKeys?.challenge(c, token, problem) ?? fail(c, problem);
+    return withCookies(response, clearCookies ? jar.clear() : []);
   });
   allowOnly(app, "/refresh", ["POST"]);
 
@@ -210,16 +190,8 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     const { token } = who;
     const session = await sessions.read(token.sid);
     if (session === null) return fail(c, { code: "session_revoked" });
-    const json: SessionJson = {
-      subject: token.subject,
-      sid: token.sid,
-      scope: token.scope,
-      accessExpiresAt: iso(token.expiresAtSeconds),
-      refreshExpiresAt: iso(session.current.refreshExpiresAtSeconds),
-      csrfToken: await csrf.issue(token.sid),
-      ...boundOf(session),
-    };
-    return withCookies(c.json(json), []);
+    const csrfToken = await csrf.issue(token.sid);
+    return withCookies(c.json(sessionJsonFor(token, session, csrfToken, binds)), []);
   });
   allowOnly(app, "/session", ["GET"]);
 
@@ -236,7 +208,7 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
           lastSeenAt: new Date(session.lastSeenAtMs).toISOString(),
           userAgent: session.userAgent,
           ip: session.ip,
-          ...boundOf(session),
+          ...bindingOf(session, false),
           current: session.sid === token.sid,
         })),
       }),
@@ -257,8 +229,4 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
   allowOnly(app, "/sessions/:sid", ["DELETE"]);
 
   return app;
-}
-
-function iso(seconds: number): string {
-  return new Date(seconds * 1000).toISOString();
 }

@@ -17,6 +17,7 @@ import { noteSignIn } from "../../access/sign_in_event.ts";
 import type { Authenticate } from "../../access/standing.ts";
 import { StoreUnavailableError } from "../../base/errors.ts";
 import { CookieTooLargeError } from "../../browser/cookies.ts";
+import type { DeviceBinding } from "../../binding/device_binding.ts";
 import type { CookieJar } from "../../browser/cookies.ts";
 import type { Cors } from "../../browser/cors.ts";
 import type { OriginRule } from "../../browser/origin_rule.ts";
@@ -48,6 +49,8 @@ export interface BrowserParts {
   readonly isTrustedOrigin: OriginRule;
   /** Of Postern's own paths. */
   readonly ownCors: Cors | null;
+  /** Binds sessions to keys; `null`: switched off. */
+  readonly device: DeviceBinding | null;
   /** Goes on with a sign-out at the provider; `null` where there are none. */
   readonly leave: Leave | null;
 }
