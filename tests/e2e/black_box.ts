@@ -18,6 +18,17 @@ interface Pair {
   readonly refresh: string;
 }
 
+/** Members of *session JSON* and of a device, as the wire contract lists them. */
+const SESSION_JSON = [
+  "accessExpiresAt",
+  "csrfToken",
+  "refreshExpiresAt",
+  "scope",
+  "sid",
+  "subject",
+];
+const DEVICE_JSON = ["createdAt", "current", "ip", "lastSeenAt", "sid", "userAgent"];
+
 /** Everything secret that was ever handed out in this suite. */
 const issued = new Set<string>();
 
@@ -166,6 +177,8 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
       assert.equal(response.status, 200);
       assert.equal(response.headers.get("cache-control"), "no-store");
       const session = await json(response);
+      // What a front end was written for: these, and not one member more.
+      assert.deepEqual(Object.keys(session).sort(), SESSION_JSON);
       assert.equal(session["subject"], "u-1");
       assert.equal(session["scope"], "read admin");
       assert.ok(Date.parse(String(session["accessExpiresAt"])) > Date.now());
@@ -233,11 +246,13 @@ export async function blackBoxSuite(harness: GatewayHarness): Promise<void> {
     await laptop.signInAs("ada");
     await bob.signInAs("bob");
     const who = await json(await phone.fetch("/auth/session"));
+    assert.deepEqual(Object.keys(who).sort(), SESSION_JSON);
     assert.equal(who["sid"], sid);
     assert.equal(who["subject"], "u-1");
 
     const { sessions } = await (await laptop.fetch("/auth/sessions")).json();
     const mine = sessions.find((session: { sid: string }) => session.sid === sid);
+    assert.deepEqual(Object.keys(mine).sort(), DEVICE_JSON);
     assert.equal(mine.current, false);
     assert.equal(typeof mine.userAgent, "string");
     assert.ok(Date.parse(mine.createdAt) <= Date.now());
