@@ -18,7 +18,7 @@ export interface CookieSession {
 }
 
 /**
- * Puts a pair into cookies, for the browser that asks; throws `CookieTooLargeError` before
+ * Puts a pair into cookies, for the browser that asks; throws `ClaimsTooLargeError` before
  * anything is set. Every sign-in and every renewal of a browser comes through here, so it is
  * here that a browser is asked to bind its session.
  */

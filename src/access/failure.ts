@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { StoreUnavailableError } from "../base/errors.ts";
-import { CookieTooLargeError } from "../browser/cookies.ts";
+import { ClaimsTooLargeError, StoreUnavailableError } from "../base/errors.ts";
 import type { Surroundings } from "../http/around.ts";
 import { problemResponse } from "../http/problem.ts";
 
@@ -15,7 +14,7 @@ export function failure(error: unknown, around: Surroundings): Response {
     around.emit({ event: "store_unavailable", reason: error.message });
     return problemResponse({ code: "store_unavailable" }, requestId);
   }
-  if (error instanceof CookieTooLargeError) {
+  if (error instanceof ClaimsTooLargeError) {
     around.emit({ event: "internal_error", reason: error.message });
     return problemResponse({ code: "claims_too_large", detail: error.message }, requestId);
   }

@@ -9,3 +9,9 @@ export class StoreUnavailableError extends Error {
   override readonly name = "StoreUnavailableError";
   readonly code = "store_unavailable";
 }
+
+/** What is known of somebody does not fit into their tokens; `message` says which and why. */
+export class ClaimsTooLargeError extends Error {
+  override readonly name = "ClaimsTooLargeError";
+  readonly code = "claims_too_large";
+}

@@ -5,6 +5,7 @@
  * @module
  */
 import { serialize } from "hono/utils/cookie";
+import { ClaimsTooLargeError } from "../base/errors.ts";
 import { trimOws } from "../base/ows.ts";
 import type { TokenPair } from "../tokens/mint.ts";
 
@@ -34,12 +35,6 @@ export const NO_GATEWAY_COOKIES: GatewayCookies = {
   conflicting: false,
 };
 
-/** A cookie would not fit into a browser; `message` says which one and why. */
-export class CookieTooLargeError extends Error {
-  override readonly name = "CookieTooLargeError";
-  readonly code = "claims_too_large";
-}
-
 /** The gateway's cookies for one origin. */
 export interface CookieJar {
   /** Reads our cookies out of a `Cookie` header. */
@@ -50,7 +45,7 @@ export interface CookieJar {
    * `Set-Cookie` values of a fresh pair. `isRenewed`: the browser renews the access cookie
    * by itself when it has gone, so it goes with its token.
    *
-   * @throws {CookieTooLargeError} before anything is set.
+   * @throws {ClaimsTooLargeError} before anything is set.
    */
   issue(
     pair: Omit<TokenPair, "refreshJti">,
@@ -127,7 +122,7 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
 
   function setCookie(name: string, value: string, httpOnly: boolean, maxAge: number): string {
     if (name.length + value.length > MAX_COOKIE_BYTES) {
-      throw new CookieTooLargeError(
+      throw new ClaimsTooLargeError(
         `the cookie ${name} would be ${name.length + value.length} bytes and browsers take ` +
           `${MAX_COOKIE_BYTES}; map fewer or shorter claims in identity.claims`,
       );

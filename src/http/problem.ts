@@ -109,7 +109,7 @@ const TITLE: Readonly<Record<ProblemCode, string>> = {
   upstream_down: "The upstream is out of order and is given a rest",
   too_many_attempts: "Too many failed attempts",
   internal_error: "Something went wrong in the gateway",
-  claims_too_large: "The claims of this subject do not fit into a cookie",
+  claims_too_large: "The claims of this subject do not fit into a token",
   upstream_unavailable: "The upstream can not be reached",
   upstream_bad_answer: "The upstream's answer can not be passed on",
   misconfigured: "The gateway is not set up; its log says what is missing",

@@ -73,6 +73,9 @@ export interface ClaimRules {
   readonly accessTtlSeconds: number;
 }
 
+/** A token longer than this is refused unread; browsers allow 4 KiB in a cookie. */
+export const MAX_TOKEN_LENGTH = 8192;
+
 /** The private claim that holds {@link VerifiedToken.groups} in access tokens. */
 export const GROUPS_CLAIM = "grp";
 

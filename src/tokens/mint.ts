@@ -5,8 +5,9 @@
  *
  * @module
  */
+import { ClaimsTooLargeError } from "../base/errors.ts";
 import type { SessionRecord, TokenGeneration } from "../base/session.ts";
-import { GROUPS_CLAIM } from "./claims.ts";
+import { GROUPS_CLAIM, MAX_TOKEN_LENGTH } from "./claims.ts";
 import type { KeyRing } from "./key_ring.ts";
 import type { TokenOptions } from "./options.ts";
 import { signJwt } from "./sign.ts";
@@ -21,7 +22,7 @@ export interface TokenPair {
   readonly refreshExpiresAtSeconds: number;
 }
 
-/** Mints the pair of one generation. */
+/** Mints the pair of one generation. May throw {@link ClaimsTooLargeError}. */
 export type MintPair = (
   session: SessionRecord,
   generation: TokenGeneration,
@@ -67,6 +68,14 @@ export function createPairMinter(keys: KeyRing, config: TokenOptions): MintPair 
         token_type: "refresh",
       }, key),
     ]);
+    // What no door of ours would take: better no sign-in than one that opens nothing.
+    const length = Math.max(access.length, refresh.length);
+    if (length > MAX_TOKEN_LENGTH) {
+      throw new ClaimsTooLargeError(
+        `a token would be ${length} characters and Postern takes ${MAX_TOKEN_LENGTH}; ` +
+          "map fewer or shorter claims in identity.claims",
+      );
+    }
     const { refreshJti } = generation;
     return { access, refresh, refreshJti, accessExpiresAtSeconds, refreshExpiresAtSeconds };
   };

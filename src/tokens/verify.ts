@@ -9,15 +9,12 @@ import QuickLRU from "quick-lru";
 import type { Clock } from "../base/clock.ts";
 import type { JsonValue } from "../base/json.ts";
 import { decodeBase64url, isCanonicalBase64url } from "./base64url.ts";
-import { checkClaims, hasExpired } from "./claims.ts";
+import { checkClaims, hasExpired, MAX_TOKEN_LENGTH } from "./claims.ts";
 import type { ClaimRules, TokenFailure, TokenType, VerifiedToken } from "./claims.ts";
 import { createGroupNames } from "./groups.ts";
 import type { KeyRing, RingKey } from "./key_ring.ts";
 import type { CheckLegacyClaims, LegacyKey } from "./legacy.ts";
 import { TYP } from "./sign.ts";
-
-/** A token longer than this is refused unread; browsers allow 4 KiB in a cookie. */
-const MAX_TOKEN_LENGTH = 8192;
 
 const ANY_TYP = ["JWT", ...Object.values(TYP)];
 

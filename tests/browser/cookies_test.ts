@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { CookieTooLargeError, createCookieJar, setsOwnCookie } from "../../src/browser/cookies.ts";
+import { ClaimsTooLargeError } from "../../src/base/errors.ts";
+import { createCookieJar, setsOwnCookie } from "../../src/browser/cookies.ts";
 
 const jar = createCookieJar({ secure: true });
 const plainJar = createCookieJar({ secure: false });
@@ -104,7 +105,7 @@ Deno.test("cookies are cleared with every attribute that they were set with", ()
 
 Deno.test("a cookie that no browser would take is refused before anything is set", () => {
   assert.throws(() => jar.issue(pair("a".repeat(4_100)), "c", NOW, false), (error: unknown) => {
-    assert.ok(error instanceof CookieTooLargeError);
+    assert.ok(error instanceof ClaimsTooLargeError);
     assert.match(error.message, /__Host-postern-access would be 4\d+ bytes.*identity\.claims/);
     return true;
   });

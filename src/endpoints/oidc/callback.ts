@@ -7,8 +7,7 @@
 import { failure } from "../../access/failure.ts";
 import type { Caller } from "../../access/identify.ts";
 import { noteSignIn } from "../../access/sign_in_event.ts";
-import { StoreUnavailableError } from "../../base/errors.ts";
-import { CookieTooLargeError } from "../../browser/cookies.ts";
+import { ClaimsTooLargeError, StoreUnavailableError } from "../../base/errors.ts";
 import { fail } from "../../http/endpoint.ts";
 import type { CodeOutcome, OidcProof } from "../../identity/oidc/port.ts";
 import { admitProof } from "../../sign_in/provider.ts";
@@ -172,7 +171,7 @@ async function signIn(call: Callback, flow: Flow, proof: OidcProof): Promise<Res
     });
     return sendTo(flow.returnTo, [...setCookies, ...cookies.setCookies, memory]);
   } catch (error) {
-    if (!(error instanceof StoreUnavailableError || error instanceof CookieTooLargeError)) {
+    if (!(error instanceof StoreUnavailableError || error instanceof ClaimsTooLargeError)) {
       throw error;
     }
     // The audit event; a person gets the page instead of the problem document.

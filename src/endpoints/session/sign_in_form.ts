@@ -15,8 +15,7 @@ import type { Renew } from "../../access/renew.ts";
 import { tooManyAttempts } from "../../access/renewal_problem.ts";
 import { noteSignIn } from "../../access/sign_in_event.ts";
 import type { Authenticate } from "../../access/standing.ts";
-import { StoreUnavailableError } from "../../base/errors.ts";
-import { CookieTooLargeError } from "../../browser/cookies.ts";
+import { ClaimsTooLargeError, StoreUnavailableError } from "../../base/errors.ts";
 import type { DeviceBinding } from "../../binding/device_binding.ts";
 import type { CookieJar } from "../../browser/cookies.ts";
 import type { Cors } from "../../browser/cors.ts";
@@ -131,8 +130,11 @@ export function createSignInAttempt(
     const { headers, signal } = c.req.raw;
     const { device } = jar.read(headers.get("cookie"));
     const presenter = presenterOf(headers, signal, around);
-    const outcome = await signIn(credentials.data, presenter, device);
+    const outcome = await signIn(credentials.data, presenter, device).catch(asTooLarge);
     switch (outcome.kind) {
+      case "too_large":
+        around.emit({ event: "sign_in_failed", reason: outcome.detail });
+        return failed({ code: "claims_too_large", detail: outcome.detail });
       case "signed_in": {
         const { session } = outcome.signedIn;
         try {
@@ -144,10 +146,10 @@ export function createSignInAttempt(
           const setCookies = [...answer.setCookies, remembered];
           return { kind: "signed_in", session: { ...answer, setCookies }, fields };
         } catch (error) {
-          if (!(error instanceof CookieTooLargeError)) throw error;
+          const { detail } = asTooLarge(error);
           await sessions.discard(session);
-          around.emit({ event: "sign_in_failed", reason: error.message });
-          return failed({ code: "claims_too_large", detail: error.message });
+          around.emit({ event: "sign_in_failed", reason: detail });
+          return failed({ code: "claims_too_large", detail });
         }
       }
       case "rejected":
@@ -177,4 +179,10 @@ export function createSignInAttempt(
 /** Browsers say where a request comes from (Fetch Metadata); nobody else has a use for a device cookie. */
 function isBrowser(headers: Headers): boolean {
   return headers.has("sec-fetch-site");
+}
+
+/** What is known of somebody does not fit; whatever else was thrown goes on. */
+function asTooLarge(error: unknown): { readonly kind: "too_large"; readonly detail: string } {
+  if (error instanceof ClaimsTooLargeError) return { kind: "too_large", detail: error.message };
+  throw error;
 }
