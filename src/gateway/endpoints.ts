@@ -13,6 +13,7 @@ import { handoverEndpoints } from "../endpoints/handover/handover.ts";
 import { oidcEndpoints } from "../endpoints/oidc/oidc.ts";
 import { createLeave } from "../endpoints/oidc/sign_out.ts";
 import { pages } from "../endpoints/pages/pages.ts";
+import { noPasswords } from "../endpoints/session/no_passwords.ts";
 import { cookieTransport } from "../endpoints/session/session.ts";
 import { createSignInAttempt } from "../endpoints/session/sign_in_form.ts";
 import type { BrowserParts } from "../endpoints/session/sign_in_form.ts";
@@ -91,13 +92,15 @@ export function createEndpoints(parts: {
       }),
     );
   }
+  const hasPassword = config.identity.kind !== "none";
+  if (!hasPassword) own.route("/", noPasswords());
   own.route(
     "/",
     pages({
       ...browserParts,
       prefix: paths.auth,
       config: config.pages,
-      hasPassword: config.identity.kind !== "none",
+      hasPassword,
       providers: pageProviders(providers),
     }),
   );

@@ -13,6 +13,7 @@ import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { OidcContext } from "../../identity/oidc/port.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
 import type { Flows } from "../../sign_in/pending.ts";
+import { addressBlocks } from "../../sign_in/throttle.ts";
 import type { SignInProvider } from "../../sign_in/provider.ts";
 import type { GrantSeal } from "../../sign_in/recheck.ts";
 import type { OidcEndpointOptions } from "./options.ts";
@@ -48,8 +49,14 @@ export type GatewayContext = Context<GatewayEnv>;
 
 /** On whose behalf a provider is asked. */
 export function oidcContext(c: GatewayContext): OidcContext {
-  const { trace, waitUntil } = c.get("around");
-  return { requestId: trace.requestId, signal: c.req.raw.signal, waitUntil };
+  const { trace, client, waitUntil } = c.get("around");
+  const [askedFrom = client.address] = addressBlocks(client.address);
+  return {
+    requestId: trace.requestId,
+    signal: c.req.raw.signal,
+    waitUntil,
+    askedFrom,
+  };
 }
 
 /**

@@ -11,6 +11,8 @@ import type { SignedClaims } from "./id_token.ts";
 /** On whose behalf a provider is asked. */
 export interface OidcContext extends AskContext {
   readonly waitUntil: WaitUntil;
+  /** The address (IPv6: the network) of whoever makes us ask; absent: we ask by ourselves. */
+  readonly askedFrom?: string;
 }
 
 /** What one sign-in asks of the provider. */

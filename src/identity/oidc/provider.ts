@@ -18,6 +18,8 @@ import type { OidcProvider } from "./port.ts";
 
 /** Sign-ins that may have a question to the provider under way at one time. */
 const MAX_STRANGERS = 100;
+/** Of these, by people of one address. */
+const MAX_STRANGERS_OF_ONE = 25;
 
 /** Prepares a provider; nothing is asked of it until somebody signs in. */
 export function createOidcProvider(options: OidcProviderOptions, parts: OidcParts): OidcProvider {
@@ -27,6 +29,7 @@ export function createOidcProvider(options: OidcProviderOptions, parts: OidcPart
   // Nobody has signed in yet who makes us ask: that must not become a flood at the provider.
   const ofStrangers = createCrowd({
     most: MAX_STRANGERS,
+    mostEach: MAX_STRANGERS_OF_ONE,
     // Discovery, keys, tokens and UserInfo, one after the other.
     longestMs: 4 * Math.max(options.timeoutMs, KEY_FETCH_LIMITS.timeoutMs),
     clock,
@@ -37,8 +40,9 @@ export function createOidcProvider(options: OidcProviderOptions, parts: OidcPart
 
     async authorize(question, context) {
       try {
-        return await ofStrangers(async () =>
-          await authorize(options, await ours.partsFor(context), question)
+        return await ofStrangers(
+          context.askedFrom ?? null,
+          async () => await authorize(options, await ours.partsFor(context), question),
         );
       } catch (error) {
         return toFailure(error, "authorization request");
@@ -47,7 +51,10 @@ export function createOidcProvider(options: OidcProviderOptions, parts: OidcPart
 
     async exchange(question, context) {
       try {
-        return await ofStrangers(() => exchangeCode(ours, question, context));
+        return await ofStrangers(
+          context.askedFrom ?? null,
+          () => exchangeCode(ours, question, context),
+        );
       } catch (error) {
         return toFailure(error, "authorization code");
       }

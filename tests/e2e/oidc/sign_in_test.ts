@@ -193,6 +193,26 @@ Deno.test("a provider that is down leaves the page, the others and the password 
   });
 });
 
+Deno.test("where there are providers alone, nothing asks for a password or takes one", async () => {
+  await withHouse({}, async ({ gateway }) => {
+    for (
+      const headers of [
+        { "content-type": "application/json", "accept": "application/json" },
+        { "content-type": "application/x-www-form-urlencoded", "accept": "text/html" },
+      ]
+    ) {
+      const response = await fetch(`${gateway.url}/auth/login`, {
+        method: "POST",
+        headers: { ...headers, origin: gateway.url },
+        body: headers.accept === "text/html" ? "username=a&password=b" : '{"username":"a"}',
+      });
+      assert.equal(response.status, 405);
+      assert.equal(response.headers.get("allow"), "GET, HEAD");
+      assert.equal((await response.json()).code, "method_not_allowed");
+    }
+  });
+});
+
 Deno.test("form_post: the answer comes as a form and signs in", async () => {
   await withHouse({ provider: { responseMode: "form_post" } }, async (house) => {
     const browser = createBrowserless();
