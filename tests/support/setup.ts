@@ -30,6 +30,11 @@ export const PACKAGES: readonly DebianPackage[] = [
     proof: "/usr/bin/chromium",
   },
   {
+    name: "firefox-esr",
+    reason: "knows no device-bound sessions, so the script binds them there",
+    proof: "/usr/bin/firefox-esr",
+  },
+  {
     name: "libnss3-tools",
     reason: "Chromium binds sessions (DBSC) only where it trusts the certificate",
     proof: "/usr/bin/certutil",

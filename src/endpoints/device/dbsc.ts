@@ -237,11 +237,11 @@ export function dbscEndpoints(parts: DbscParts): Hono<GatewayEnv> {
     identifier: string,
   ): Promise<Response> {
     if (renewal.kind === "refused") {
-      const { problem, setCookies } = renewal;
+      const { problem, clearCookies } = renewal;
       // By another key: this browser's is of no use for the session.
       return problem.code === "binding_required"
         ? withCookies(c.json(SESSION_OVER), [])
-        : withCookies(fail(c, problem), setCookies);
+        : withCookies(fail(c, problem), clearCookies ? jar.clear() : []);
     }
     const { signedIn: { session, pair }, setCookies } = renewal.session;
     const next = { sid: session.sid, refreshJti: pair.refreshJti };
