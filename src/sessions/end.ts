@@ -32,7 +32,16 @@ export interface SessionEnding {
   endOwn(subject: string, sid: string): Promise<boolean>;
   /** Ends a single token. */
   endToken(token: Pick<VerifiedToken, "jti" | "exp">): Promise<void>;
+  /**
+   * Ends an access token for whoever holds it. Of many of one session the session itself
+   * ends: each is an entry that every instance holds, and their holder can have as many
+   * as they like. Says what has ended.
+   */
+  endAccess(token: VerifiedToken): Promise<"token" | "session">;
 }
+
+/** Single access tokens of one session that are remembered at a time. */
+const MAX_TOKENS = 20;
 
 /** Prepares {@link SessionEnding}. */
 export function createSessionEnding(parts: PreparedParts): SessionEnding {
@@ -85,6 +94,12 @@ export function createSessionEnding(parts: PreparedParts): SessionEnding {
     await endJti(jti, (exp + 2 * config.clockToleranceSeconds + 1) * 1000);
   }
 
+  async function endOf(token: VerifiedToken): Promise<void> {
+    // Nothing but its `jti` keeps a token from before Postern from being adopted.
+    if (token.isLegacy) await endToken(token);
+    await endSession(token.sid, { subject: token.subject, mustExist: false });
+  }
+
   return {
     async end(ending) {
       if ("sid" in ending) return await endSession(ending.sid, { mustExist: true });
@@ -98,10 +113,23 @@ export function createSessionEnding(parts: PreparedParts): SessionEnding {
       return await endJti(ending.jti, clock() + rememberForMs);
     },
 
-    async endOf(token) {
-      // Nothing but its `jti` keeps a token from before Postern from being adopted.
-      if (token.isLegacy) await endToken(token);
-      await endSession(token.sid, { subject: token.subject, mustExist: false });
+    endOf,
+
+    async endAccess(token) {
+      const place = await store.reserveAttempt({
+        // The same token takes one place however often it is ended; none is given back, it
+        // comes free when the token would have been forgotten.
+        id: token.jti,
+        counters: [{ key: `revoke:${token.sid}`, limit: MAX_TOKENS }],
+        windowMs: denyForMs,
+        holdMs: denyForMs,
+      });
+      if (place.allowed) {
+        await endToken(token);
+        return "token";
+      }
+      await endOf(token);
+      return "session";
     },
 
     endOwn: (subject, sid) => endSession(sid, { subject, mustExist: true }),

@@ -92,3 +92,22 @@ Deno.test("the emergency brake reaches what was opened before a time, and none t
   assert.equal(view.isRevoked(next.token), false);
   assert.ok(Math.abs(next.session.createdAtMs - clock()) < 60_000, "born now, not in a century");
 });
+
+Deno.test("whoever ends one access token after another fills no list with them", async () => {
+  const { clock, sessions, view, open } = await stage();
+  const { token, session } = await open("ada");
+  const bystander = await open("ada");
+  const ended: string[] = [];
+  for (let index = 0; index < 200; index++) {
+    const each = { ...token, jti: `token ${index}` };
+    ended.push(await sessions.endAccess(each));
+    assert.equal(await sessions.endAccess(each), ended.at(-1), "and once more, for a lost answer");
+    assert.equal(view.isRevoked(each), true);
+    clock.advance(100);
+  }
+  assert.deepEqual([...new Set(ended.slice(0, 20))], ["token"]);
+  assert.deepEqual([...new Set(ended.slice(20))], ["session"]);
+  assert.ok(view.size() <= 21, `${view.size()} entries`);
+  assert.equal(await sessions.read(session.sid), null);
+  assert.equal(view.isRevoked(bystander.token), false);
+});

@@ -8,6 +8,8 @@ import { allowOnly, fail } from "../../http/endpoint.ts";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import type { Sessions } from "../../sessions/sessions.ts";
 import { isOurs } from "../../tokens/claims.ts";
+import type { VerifiedToken } from "../../tokens/claims.ts";
+import type { VerifiedForeign } from "../../tokens/issuers/claims.ts";
 import type { Issuers } from "../../tokens/issuers/issuers.ts";
 import type { TokenVerifier } from "../../tokens/verify.ts";
 import { presentedToken } from "./presented.ts";
@@ -30,17 +32,29 @@ export function revocation(parts: {
     const { token } = presented;
     if (typeof token !== "string") {
       const { subject, jti } = token;
-      if (isOurs(token) && token.type === "refresh") {
-        await sessions.endOf(token);
-        c.get("around").emit({ event: "session_revoked", subject, sid: token.sid });
-      } else {
-        await sessions.endToken(token);
-        c.get("around").emit({ event: "token_revoked", subject, jti });
+      const around = c.get("around");
+      switch (await end(token)) {
+        case "session":
+          around.emit({ event: "session_revoked", subject, sid: token.sid ?? "" });
+          break;
+        case "token":
+          around.emit({ event: "token_revoked", subject, jti });
       }
     }
     c.header("cache-control", "no-store");
     return c.body(null, 200);
   });
   allowOnly(app, "/revoke", ["POST"]);
+
+  async function end(token: VerifiedToken | VerifiedForeign): Promise<"token" | "session"> {
+    if (!isOurs(token)) {
+      await sessions.endToken(token);
+      return "token";
+    }
+    if (token.type === "access") return await sessions.endAccess(token);
+    await sessions.endOf(token);
+    return "session";
+  }
+
   return app;
 }
