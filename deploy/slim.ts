@@ -8,6 +8,19 @@
  */
 const ROOT = new URL("../", import.meta.url);
 
+/**
+ * A task of the root, for whoever has nothing but production's libraries: from any folder, whose
+ * `postern.json` it reads. A task of the root's own `deno.json` fetches the tools of the tests first.
+ */
+function productionTask(task: string): string {
+  const command = task.replace(
+    "--config deploy/production.json",
+    '--config "$HERE/production.json"',
+  )
+    .replace(" src/main.ts", ' "$HERE/../src/main.ts"');
+  return `HERE="$PWD" && cd "$INIT_CWD" && ${command}`;
+}
+
 /** The packages that the modules behind `src/main.ts` import, as they are written. */
 export async function productionConfig(): Promise<Record<string, unknown>> {
   const root = JSON.parse(await Deno.readTextFile(new URL("deno.json", ROOT)));
@@ -27,7 +40,9 @@ export async function productionConfig(): Promise<Record<string, unknown>> {
       if (Object.hasOwn(known, bare)) used.add(bare);
     }
   }
+  const start = productionTask(root.tasks.start);
   return {
+    tasks: { start, postern: start.replace(/ start$/, "") },
     nodeModulesDir: "none",
     lock: { path: "./production.lock", frozen: true },
     unstable: root.unstable,

@@ -106,6 +106,38 @@ Deno.test("it runs from src and deploy alone, with few rights, and leaves nothin
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("production's own tasks work from any folder, and fetch nothing but its libraries", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "postern-task-" });
+  await Deno.mkdir(`${folder}/opt/deploy`, { recursive: true });
+  await Deno.mkdir(`${folder}/etc`);
+  await run("cp", ["-r", "src", `${folder}/opt/src`]);
+  // As in a checkout, whose deno.json names the tools of the tests.
+  await Deno.copyFile(new URL("deno.json", ROOT), `${folder}/opt/deno.json`);
+  for (const file of ["production.json", "production.lock"]) {
+    await Deno.copyFile(new URL(file, DEPLOY), `${folder}/opt/deploy/${file}`);
+  }
+  const config = {
+    origin: "http://localhost:1",
+    identity: { kind: "upstream", url: "http://127.0.0.1:9/login", subject: "/id" },
+    upstreams: { app: { targets: ["http://127.0.0.1:9"] } },
+    routes: [{ path: "/here/*", upstream: "app" }],
+  };
+  await Deno.writeTextFile(`${folder}/etc/postern.json`, JSON.stringify(config));
+  const { code, output } = await run(
+    Deno.execPath(),
+    ["task", "--config", `${folder}/opt/deploy/production.json`, "postern", "config", "check"],
+    { cwd: `${folder}/etc`, env: { POSTERN_KEYS: JSON.stringify(await generateKeySet()) } },
+  );
+  assert.equal(code, 0, output);
+  assert.match(output, /good: 1 route to 1 upstream/);
+  assert.deepEqual(
+    (await Array.fromAsync(Deno.readDir(`${folder}/opt`))).map(({ name }) => name).sort(),
+    ["deno.json", "deploy", "src"],
+    "no node_modules",
+  );
+  await Deno.remove(folder, { recursive: true });
+});
+
 Deno.test("the configurations that are shipped are good", async () => {
   for (
     const file of ["docker/config/postern.json", "kubernetes/postern.json"]
