@@ -141,11 +141,11 @@ ul.devices li {
 }
 ul.devices li:last-child { border-bottom: 1px solid var(--line); }
 .device { flex: 1 1 220px; min-width: 0; }
-.device strong { overflow-wrap: anywhere; }
+.device strong { overflow-wrap: anywhere; margin-right: 8px; }
 .device dl { margin: 4px 0 0; display: grid; grid-template-columns: max-content 1fr; gap: 0 12px; color: var(--quiet); font-size: 14px; }
 .device dd { margin: 0; }
 .badge {
-  display: inline-block; margin-left: 8px; padding: 1px 10px; border-radius: 99px; font-size: 13px;
+  display: inline-block; margin: 0 8px 2px 0; padding: 1px 10px; border-radius: 99px; font-size: 13px;
   font-weight: 600; background: var(--good-page); color: var(--good); white-space: nowrap;
 }
 .actions { display: flex; flex-wrap: wrap; gap: 12px; }
