@@ -21,7 +21,7 @@ export interface Denied extends Refusal {
   readonly credential: Credential;
   /** Who was turned away, where that is known. */
   readonly token: CallerToken | null;
-  /** Of a pair that was rotated on the way to the refusal. */
+  /** Also those of a pair that was rotated on the way to the refusal. */
   readonly setCookies: readonly string[];
   /** See {@link Caller.nonce}. */
   readonly nonce: string | null;
@@ -79,7 +79,7 @@ export function createDecide(parts: {
   ): Decision | Promise<Decision> {
     if ("problem" in named) {
       onAuthenticated(transportOf(credential), named.problem.code);
-      return { kind: "refused", ...named, credential, token: null, setCookies: [], nonce: null };
+      return { kind: "refused", ...named, credential, token: null, nonce: null };
     }
     if (rule.strict) return strictly(named, rule, credential);
     onAuthenticated(transportOf(credential, true), "accepted");
@@ -122,5 +122,5 @@ function transportOf(
 function verdict(caller: Caller, problem: Problem | null, credential: Credential): Decision {
   if (problem === null) return { kind: "allowed", caller };
   const { token, setCookies, nonce } = caller;
-  return { kind: "refused", problem, clearCookies: false, credential, token, setCookies, nonce };
+  return { kind: "refused", problem, credential, token, setCookies, nonce };
 }

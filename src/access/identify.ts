@@ -32,8 +32,8 @@ export interface Caller {
 /** Why nobody is let in. */
 export interface Refusal {
   readonly problem: Problem;
-  /** The cookies are good for nothing any more. */
-  readonly clearCookies: boolean;
+  /** They take away what is good for nothing any more. */
+  readonly setCookies: readonly string[];
 }
 
 /** A caller, or why there is none; a promise only where something has to be waited for. */
@@ -100,7 +100,7 @@ export function createIdentify(parts: {
     const proof = await proveKey(asking, credential, token, strict);
     return proof.kind === "good"
       ? { token, setCookies: NO_COOKIES, nonce: proof.nonce }
-      : { problem: proof.problem, clearCookies: false };
+      : { problem: proof.problem, setCookies: NO_COOKIES };
   }
 
   async function byCookie(
@@ -194,5 +194,5 @@ function isStanding<Token extends CallerToken>(
 }
 
 function refused(code: Problem["code"]): Refusal {
-  return { problem: { code }, clearCookies: false };
+  return { problem: { code }, setCookies: NO_COOKIES };
 }

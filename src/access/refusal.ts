@@ -5,7 +5,6 @@
  * @module
  */
 import { NO_GATEWAY_COOKIES } from "../browser/cookies.ts";
-import type { CookieJar } from "../browser/cookies.ts";
 import { isNavigation } from "../browser/navigation.ts";
 import { problemResponse } from "../http/problem.ts";
 import type { Problem } from "../http/problem.ts";
@@ -35,14 +34,13 @@ export function createRefusalWords(parts: {
   readonly resourceOrigin: string | null;
   /** Whose words API clients hear in a 401; `null`: problem documents. */
   readonly compat: SimpleJwtVersion | null;
-  readonly jar: CookieJar;
   readonly verifier: TokenVerifier;
   /** The way to a stronger sign-in; `null` where there are no providers. */
   readonly stepUp: StepUp | null;
   /** Hears of every browser that is sent to sign in, with the code of the problem. */
   readonly onSentToSignIn: (code: Problem["code"]) => void;
 }): RefusalWords {
-  const { loginPath, resourceOrigin, compat, jar, verifier, stepUp, onSentToSignIn } = parts;
+  const { loginPath, resourceOrigin, compat, verifier, stepUp, onSentToSignIn } = parts;
 
   function answer(inbound: Unreadable, problem: Problem, subject: string | null): Response {
     const { method, headers, around, target } = inbound;
@@ -120,11 +118,9 @@ export function createRefusalWords(parts: {
 
   return {
     refuse: (inbound, problem) => answer(inbound, problem, null),
-    deny(inbound, { problem, clearCookies, credential, token, setCookies, nonce }) {
+    deny(inbound, { problem, credential, token, setCookies, nonce }) {
       const plain = answer(inbound, problem, token?.subject ?? null);
-      for (const cookie of clearCookies ? jar.clear() : setCookies) {
-        plain.headers.append("set-cookie", cookie);
-      }
+      for (const cookie of setCookies) plain.headers.append("set-cookie", cookie);
       if (nonce !== null) plain.headers.set("dpop-nonce", nonce);
       return compat === null || token !== null
         ? plain

@@ -4,10 +4,11 @@
  * @module
  */
 import { SKIPPED_HEADER } from "../binding/dbsc.ts";
+import type { CookieJar } from "../browser/cookies.ts";
 import type { Asking } from "../http/inbound.ts";
 import { presenterOf } from "../http/presenter.ts";
 import type { Problem } from "../http/problem.ts";
-import type { Sessions } from "../sessions/sessions.ts";
+import type { RefreshOutcome, Sessions } from "../sessions/sessions.ts";
 import type { CookieSession, ToCookies } from "./cookie_session.ts";
 import { endsSession, refreshProblem } from "./renewal_problem.ts";
 
@@ -17,8 +18,8 @@ export type Renewal =
   | {
     readonly kind: "refused";
     readonly problem: Problem;
-    /** The cookies are good for nothing any more. */
-    readonly clearCookies: boolean;
+    /** They take away what is good for nothing any more. */
+    readonly setCookies: readonly string[];
   };
 
 /** Exchanges the refresh token of a cookie; what proves that the request is genuine comes before. */
@@ -33,11 +34,20 @@ export type Renew = (
 
 /** Prepares {@link Renew}. */
 export function createRenew(
-  { sessions, toCookies }: {
+  { sessions, toCookies, jar }: {
+    readonly jar: CookieJar;
     readonly sessions: Pick<Sessions, "refresh">;
     readonly toCookies: ToCookies;
   },
 ): Renew {
+  function takenBack(outcome: RefreshOutcome, problem: Problem): readonly string[] {
+    if (endsSession(problem)) return jar.clear();
+    // A browser that binds sessions renews this one by itself where the access cookie is gone;
+    // an old one that was left behind would keep it from that.
+    const isBrowsers = outcome.kind === "unproven" && outcome.bound.by === "dbsc";
+    return isBrowsers && problem.code === "binding_required" ? [jar.clearAccess()] : [];
+  }
+
   return async function renew({ headers, around, origin, signal }, refreshToken, provenJkt) {
     const presenter = presenterOf(headers, signal, around);
     const outcome = await sessions.refresh(
@@ -49,7 +59,7 @@ export function createRenew(
       // A browser that has the key, and could not renew the session before it asked.
       const isLate = outcome.kind === "unproven" && headers.get(SKIPPED_HEADER) !== null;
       const problem: Problem = isLate ? { code: "store_unavailable" } : told;
-      return { kind: "refused", problem, clearCookies: endsSession(problem) };
+      return { kind: "refused", problem, setCookies: takenBack(outcome, problem) };
     }
     const { session } = outcome.signedIn;
     around.emit({

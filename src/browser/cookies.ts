@@ -55,6 +55,8 @@ export interface CookieJar {
   ): string[];
   /** The `Set-Cookie` value of an access token that goes with it, by when it ends. */
   issueAccess(access: string, endsAtSeconds: number, nowMs: number): string;
+  /** The `Set-Cookie` value that deletes the access cookie alone. */
+  clearAccess(): string;
   /** Name and attributes of the access cookie, as Device Bound Session Credentials name one. */
   readonly accessCredential: { readonly name: string; readonly attributes: string };
   /** The `Set-Cookie` value by which a browser is known again that is handed over. */
@@ -166,6 +168,8 @@ export function createCookieJar(options: { readonly secure: boolean }): CookieJa
 
     issueAccess: (access, endsAtSeconds, nowMs) =>
       setCookie(accessName, access, true, lifeUntil(endsAtSeconds, nowMs)),
+
+    clearAccess: () => setCookie(accessName, "", true, 0),
 
     accessCredential: {
       name: accessName,

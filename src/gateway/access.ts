@@ -137,7 +137,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     path: `${config.paths.auth}/dbsc/register`,
   });
   const toCookies = createToCookies({ jar, csrf, clock, offers });
-  const renew = createRenew({ sessions, toCookies });
+  const renew = createRenew({ sessions, toCookies, jar });
   const dpop = config.dpop === null
     ? null
     : createDpop({ options: config.dpop, hmacKeys: keys.hmacKeys, clock });
@@ -185,7 +185,6 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
       loginPath: `${config.paths.auth}/login`,
       resourceOrigin: issuers === null ? null : config.origin,
       compat: config.compat,
-      jar,
       verifier,
       onSentToSignIn: core.metrics.sentToSignIn,
       stepUp: config.providers.size === 0 ? null : createStepUp({

@@ -291,3 +291,24 @@ Deno.test("a registration in an outage of the store is made up for at the first 
     assert.deepEqual([count(gateway, "sign_in"), count(gateway, "refresh_reused")], [1, 0]);
   });
 });
+
+Deno.test("an old access cookie that another tab left behind keeps nobody from going on", async () => {
+  await onStage(async ({ gateway, browser }) => {
+    const context = await browser();
+    const page = await firstPage(context);
+    await signIn(page, gateway);
+    const access = async () =>
+      (await context.cookies()).find(({ name }) => name === "__Host-postern-access");
+    await page.goto(`${gateway.url}/things`);
+    const held = await access();
+    assert.ok(held !== undefined);
+    await outliveAccess();
+    // As an answer that was on its way while the session was being bound.
+    await context.addCookies([{ ...held, expires: Date.now() / 1000 + 86_400 }]);
+    await page.goto(`${gateway.url}/things/later`);
+    assert.equal(page.url(), `${gateway.url}/things/later`);
+    const now = await access();
+    assert.ok(now !== undefined && now.value !== held.value);
+    assert.equal(count(gateway, "sign_in"), 1);
+  });
+});

@@ -237,11 +237,11 @@ export function dbscEndpoints(parts: DbscParts): Hono<GatewayEnv> {
     identifier: string,
   ): Promise<Response> {
     if (renewal.kind === "refused") {
-      const { problem, clearCookies } = renewal;
+      const { problem, setCookies } = renewal;
       // By another key: this browser's is of no use for the session.
       return problem.code === "binding_required"
         ? withCookies(c.json(SESSION_OVER), [])
-        : withCookies(fail(c, problem), clearCookies ? jar.clear() : []);
+        : withCookies(fail(c, problem), setCookies);
     }
     const { signedIn: { session, pair }, setCookies } = renewal.session;
     const next = { sid: session.sid, refreshJti: pair.refreshJti };

@@ -148,11 +148,7 @@ export function scriptEndpoint(parts: {
     const response = isRenewed
       ? c.json(sessionJsonOf(renewal.session, true))
       : fail(c, renewal.problem);
-    const setCookies = isRenewed
-      ? renewal.session.setCookies
-      : renewal.clearCookies
-      ? jar.clear()
-      : [];
+    const { setCookies } = isRenewed ? renewal.session : renewal;
     response.headers.set("cache-control", "no-store");
     for (const cookie of setCookies) response.headers.append("set-cookie", cookie);
     return response;

@@ -94,7 +94,7 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
       if (named.problem.code === "store_unavailable") return refuse(c, named.problem);
       const here = `${prefix}/handover/give?${new URLSearchParams({ to, state })}`;
       const page = `${prefix}/login?return_to=${encodeURIComponent(here)}`;
-      return sendTo(page, named.clearCookies ? jar.clear() : []);
+      return sendTo(page, named.setCookies);
     }
     const { token, setCookies } = named;
     if (!isOurs(token)) return refuse(c, { code: "token_invalid" });

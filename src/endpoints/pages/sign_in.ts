@@ -49,6 +49,11 @@ export function signInPages({ parts, signIn, visitor }: PageRooms): Hono<Gateway
     const { token, setCookies, expired } = visiting;
     const mayRenew = visiting.needsScript === true && parts.device !== null;
     if (mayRenew && reason !== KEY_MISSING) return redirect(renewLocation(prefix, returnTo));
+    // Once more without that cookie: a browser with the key comes back signed in.
+    if (visiting.needsBrowser === true) {
+      const { path, search } = c.env.inbound.target;
+      return redirect(path + search, setCookies);
+    }
     // Who is signed in and has something to read must not be sent where it would begin anew.
     const hasWords = isOidcReason(reason) && reason !== "start_again";
     if (token !== null && !hasWords) return redirect(returnTo, setCookies);

@@ -18,6 +18,8 @@ export interface Visitor {
   readonly expired: boolean;
   /** But a script has the key that would renew them. */
   readonly needsScript?: boolean;
+  /** But the browser may have it, and will renew them once an old access cookie has gone. */
+  readonly needsBrowser?: boolean;
 }
 
 /** Names the visitor by cookie; an expired access token is rotated in passing. */
@@ -68,10 +70,13 @@ export function createVisitor(
     if (renewal.kind === "refused") {
       // A key that is lost comes back no more: whoever it was signs in again, and has a new one.
       if (renewal.problem.code === "binding_required") {
-        return { ...nobody, expired: true, needsScript: asksScript(renewal.problem) };
+        const { setCookies } = renewal;
+        const needsScript = asksScript(renewal.problem);
+        const needsBrowser = setCookies.length > 0 && cookies.access !== null;
+        return { ...nobody, setCookies, expired: true, needsScript, needsBrowser };
       }
-      if (!renewal.clearCookies) return renewal.problem;
-      return { ...nobody, setCookies: jar.clear(), expired: true };
+      if (renewal.setCookies.length === 0) return renewal.problem;
+      return { ...nobody, setCookies: renewal.setCookies, expired: true };
     }
     const { signedIn, setCookies } = renewal.session;
     const token = await authenticate(signedIn.pair.access, around.waitUntil);

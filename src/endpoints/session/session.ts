@@ -104,9 +104,9 @@ export function cookieTransport(parts: BrowserParts): Hono<GatewayEnv> {
     const jkt = proof.kind === "proven" ? proof.jkt : undefined;
     const renewal = await renew(c.env.inbound, cookies.refresh, jkt);
     if (renewal.kind === "renewed") return answerSignedIn(c, renewal.session);
-    const { problem, clearCookies } = renewal;
+    const { problem, setCookies } = renewal;
     const response = await scriptKeys?.challenge(c, token, problem) ?? fail(c, problem);
-    return withCookies(response, clearCookies ? jar.clear() : []);
+    return withCookies(response, setCookies);
   });
   allowOnly(app, "/refresh", ["POST"]);
 

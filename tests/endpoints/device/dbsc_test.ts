@@ -385,6 +385,42 @@ Deno.test("a browser that could not renew its session in time is told to come ba
   });
 });
 
+Deno.test("an access cookie that was left behind is taken away, so that the browser renews the session", async () => {
+  await onStage(async (gateway) => {
+    const browser = await bound(gateway);
+    const old = browser.cookie("access") ?? "";
+    gateway.clock.advance((ACCESS_SECONDS + 60) * 1000);
+    const leave = () => browser.cookies.set("postern-access", old);
+    leave();
+    const page = await browser.fetch("/things", { headers: PAGE });
+    const login = page.headers.get("location") ?? "";
+    assert.match(login, /^\/auth\/login\?return_to=%2Fthings/);
+    const again = await browser.fetch(login, { headers: PAGE });
+    assert.deepEqual([again.status, again.headers.get("location")], [303, login]);
+    assert.equal(browser.cookie("access"), undefined);
+    assert.ok(browser.cookie("refresh") !== undefined);
+    // Here a browser renews the session before it goes on.
+    const asked = await browser.fetch(login, { headers: PAGE });
+    assert.equal(asked.status, 200, "one without the key signs in, and is not sent in a circle");
+    assert.equal((await browser.renew()).status, 200);
+    const back = await browser.fetch(login, { headers: PAGE });
+    assert.equal(back.headers.get("location"), "/things");
+    for (
+      const ask of [
+        () => browser.post("/auth/refresh"),
+        () => browser.fetch("/transparent/x"),
+        () => browser.fetch("/auth/account", { headers: PAGE }),
+      ]
+    ) {
+      gateway.clock.advance((ACCESS_SECONDS + 60) * 1000);
+      leave();
+      await (await ask()).body?.cancel();
+      assert.equal(browser.cookie("access"), undefined);
+      assert.equal((await browser.renew()).status, 200);
+    }
+  });
+});
+
 Deno.test("a registration in an outage keeps the key, and the first renewal binds the session to it", async () => {
   const kept = createMemoryStore();
   let isOut = false;
