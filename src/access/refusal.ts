@@ -30,6 +30,8 @@ export interface RefusalWords {
 /** Prepares {@link RefusalWords}. */
 export function createRefusalWords(parts: {
   readonly loginPath: string;
+  /** Where a browser binds its session; `null`: nowhere. */
+  readonly bindingPath: string | null;
   /** The public origin, if clients are told who gives out tokens (RFC 9728); else `null`. */
   readonly resourceOrigin: string | null;
   /** Whose words API clients hear in a 401; `null`: problem documents. */
@@ -40,7 +42,8 @@ export function createRefusalWords(parts: {
   /** Hears of every browser that is sent to sign in, with the code of the problem. */
   readonly onSentToSignIn: (code: Problem["code"]) => void;
 }): RefusalWords {
-  const { loginPath, resourceOrigin, compat, verifier, stepUp, onSentToSignIn } = parts;
+  const { loginPath, bindingPath, resourceOrigin, compat, verifier, stepUp, onSentToSignIn } =
+    parts;
 
   function answer(inbound: Unreadable, problem: Problem, subject: string | null): Response {
     const { method, headers, around, target } = inbound;
@@ -53,7 +56,7 @@ export function createRefusalWords(parts: {
     });
     const onward = isNavigation(method, headers) ? wayOn(target, problem, subject) : null;
     if (onward !== null) {
-      onSentToSignIn(problem.code);
+      if (isSignIn(onward)) onSentToSignIn(problem.code);
       return new Response(null, {
         status: 302,
         headers: { location: onward, "cache-control": "no-store" },
@@ -68,6 +71,8 @@ export function createRefusalWords(parts: {
     );
   }
 
+  const isSignIn = (onward: string) => bindingPath === null || !onward.startsWith(bindingPath);
+
   /** Where a browser goes that is going somewhere. */
   function wayOn(target: Target | null, problem: Problem, subject: string | null): string | null {
     const returnTo = target === null ? "/" : target.path + target.search;
@@ -75,6 +80,9 @@ export function createRefusalWords(parts: {
     const isLost = problem.code === "binding_required" && subject === null;
     if (isLost || isSignInProblem(problem)) {
       return loginLocation(loginPath, returnTo, problem.code !== "token_missing");
+    }
+    if (problem.code === "binding_required" && bindingPath !== null) {
+      return `${bindingPath}?return_to=${encodeURIComponent(returnTo)}`;
     }
     const { authentication } = problem;
     if (authentication === undefined || subject === null || stepUp === null) return null;

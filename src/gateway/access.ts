@@ -183,6 +183,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     }),
     words: createRefusalWords({
       loginPath: `${config.paths.auth}/login`,
+      bindingPath: device === null ? null : `${config.paths.auth}/binding`,
       resourceOrigin: issuers === null ? null : config.origin,
       compat: config.compat,
       verifier,

@@ -24,8 +24,10 @@ interface Stand {
   readonly authority: CertificateAuthority;
   /** Puts the store out of reach, and back. */
   outage(isOut: boolean): void;
-  /** A browser; `profile` is kept where it is named. */
-  browser(profile?: string): Promise<BrowserContext>;
+  /** A browser; `profile` is kept where it is named. A plain one binds nothing by itself. */
+  browser(
+    options?: { readonly profile?: string; readonly plain?: true },
+  ): Promise<BrowserContext>;
 }
 
 /** A store that can be out of reach. */
@@ -59,6 +61,12 @@ async function onStage(act: (stand: Stand) => Promise<void>): Promise<void> {
       tokens: { accessTtl: `${ACCESS_SECONDS}s`, clockTolerance: `${TOLERANCE_SECONDS}s` },
       // A view of the store that is a little old is good enough while the store is out.
       revocation: { pollInterval: "1s", maxStaleness: "60s" },
+      routes: [
+        { path: "/public/*", upstream: "app", auth: "none" },
+        { path: "/transparent/*", upstream: "app", refresh: "transparent" },
+        { path: "/bound/*", upstream: "app", require: { deviceBound: true } },
+        { path: "/*", upstream: "app" },
+      ],
     },
   });
   const open: BrowserContext[] = [];
@@ -67,10 +75,10 @@ async function onStage(act: (stand: Stand) => Promise<void>): Promise<void> {
       gateway,
       authority,
       outage,
-      async browser(profile) {
+      async browser({ plain, ...options } = {}) {
         const context = await startChromium({
-          boundSessions: { trusts: authority },
-          ...(profile === undefined ? {} : { profile }),
+          ...(plain === true ? {} : { boundSessions: { trusts: authority } }),
+          ...options,
         });
         open.push(context);
         return context;
@@ -117,7 +125,7 @@ Deno.test("a session is bound at sign-in, renews itself, and lives on in a reope
   const profile = await Deno.makeTempDir({ prefix: "postern-profile-" });
   try {
     await onStage(async ({ gateway, browser }) => {
-      const context = await browser(profile);
+      const context = await browser({ profile });
       const page = await firstPage(context);
       const sid = await signIn(page, gateway);
       assert.equal((await gateway.store.readSession(sid))?.bound?.by, "dbsc");
@@ -134,7 +142,7 @@ Deno.test("a session is bound at sign-in, renews itself, and lives on in a reope
       assert.ok(count(gateway, "refresh") > before);
       await context.close();
       await outliveAccess();
-      const reopened = await firstPage(await browser(profile));
+      const reopened = await firstPage(await browser({ profile }));
       assert.equal((await reopened.goto(`${gateway.url}/things/again`))?.status(), 200);
       const record = await gateway.store.readSession(sid);
       assert.ok(record !== null && record.lastSeenAtMs > Date.now() - 5_000, "the same session");
@@ -310,5 +318,20 @@ Deno.test("an old access cookie that another tab left behind keeps nobody from g
     const now = await access();
     assert.ok(now !== undefined && now.value !== held.value);
     assert.equal(count(gateway, "sign_in"), 1);
+  });
+});
+
+Deno.test("a page for bound sessions alone waits until the browser has bound it, by itself or by script", async () => {
+  await onStage(async ({ gateway, browser }) => {
+    // One that binds sessions, and one that does not: there the script does it.
+    for (const [by, ...how] of [["dbsc"], ["script", { plain: true }]] as const) {
+      const page = await firstPage(await browser(...how));
+      await page.goto(`${gateway.url}/auth/login?return_to=/bound/page`);
+      await signInOn(page);
+      await page.waitForURL(`${gateway.url}/bound/page`, { timeout: 60_000 });
+      const sessions = await page.evaluate(async () => (await fetch("/auth/sessions")).json());
+      const current = sessions.sessions.find((each: { current: boolean }) => each.current);
+      assert.equal(current.bound, by);
+    }
   });
 });

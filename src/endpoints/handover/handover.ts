@@ -90,16 +90,16 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
     const credential = parts.readCredential(inbound.headers);
     if (credential.kind === "bearer") return refuse(c, { code: "invalid_request" });
     const named = await parts.identify(inbound, credential, RULE);
+    const here = `${prefix}/handover/give?${new URLSearchParams({ to, state })}`;
+    const by = (page: string) => `${prefix}/${page}?return_to=${encodeURIComponent(here)}`;
     if ("problem" in named) {
       if (named.problem.code === "store_unavailable") return refuse(c, named.problem);
-      const here = `${prefix}/handover/give?${new URLSearchParams({ to, state })}`;
-      const page = `${prefix}/login?return_to=${encodeURIComponent(here)}`;
-      return sendTo(page, named.setCookies);
+      return sendTo(by("login"), named.setCookies);
     }
     const { token, setCookies } = named;
     if (!isOurs(token)) return refuse(c, { code: "token_invalid" });
     // The other host would give it time anew to bind itself.
-    if (parts.offers?.isOverdue(token) === true) return refuse(c, { code: "binding_required" });
+    if (parts.offers?.isOverdue(token) === true) return sendTo(by("binding"), setCookies);
     const { sid, expiresAtSeconds } = token;
     const code = await handovers.give({ sid, to, state, accessEndSeconds: expiresAtSeconds });
     return sendTo(`${to}${prefix}/handover/take?code=${code}`, setCookies);

@@ -7,6 +7,7 @@
 import { Hono } from "hono";
 import type { GatewayEnv } from "../../http/endpoint.ts";
 import { accountPages } from "./account.ts";
+import { bindingPages } from "./binding.ts";
 import { clientScript } from "./client_script.ts";
 import { createPage } from "./page.ts";
 import type { PageRooms, PagesParts } from "./parts.ts";
@@ -33,7 +34,10 @@ export function pages(parts: PagesParts): Hono<GatewayEnv> {
   const app = new Hono<GatewayEnv>();
   app.route("/", signInPages(rooms));
   app.route("/", accountPages(rooms));
-  if (parts.device !== null) app.route("/", renewPages(rooms));
+  if (parts.device !== null) {
+    app.route("/", renewPages(rooms));
+    app.route("/", bindingPages(rooms));
+  }
   app.route("/", clientScript());
   return app;
 }

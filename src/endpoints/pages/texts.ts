@@ -44,6 +44,8 @@ const en = {
   boundMeans: "Whoever copies the cookies of this session can do nothing with them elsewhere.",
   renewing: "One moment, please.",
   signInAgain: "Sign in again",
+  bindingFailed:
+    "This page is only shown where the browser binds your session to this device, and yours could not.",
   signedInAt: "Signed in",
   lastSeen: "Last seen",
   end: "Sign out",
@@ -103,6 +105,8 @@ const de: Texts = {
   boundMeans: "Wer die Cookies dieser Sitzung kopiert, kann anderswo nichts damit anfangen.",
   renewing: "Einen Moment, bitte.",
   signInAgain: "Neu anmelden",
+  bindingFailed:
+    "Diese Seite wird nur gezeigt, wo der Browser Ihre Sitzung an das Gerät bindet, und Ihrer konnte es nicht.",
   signedInAt: "Angemeldet",
   lastSeen: "Zuletzt gesehen",
   end: "Abmelden",

@@ -313,11 +313,14 @@ Deno.test("where sessions have to be bound, no other host gives one more time fo
     gateway.clock.advance(61_000);
     for (const at of [home, other]) {
       const late = await browser.ask(`${at}/page`);
-      assert.equal((await late.json()).code, "binding_required", at);
+      assert.equal(late.headers.get("location"), "/auth/binding?return_to=%2Fpage", at);
     }
     browser.jar(other).clear();
-    const { response } = await browser.go(`${other}/page`);
-    assert.equal((await response.json()).code, "binding_required");
+    const { places, response } = await browser.go(`${other}/page`);
+    await response.body?.cancel();
+    const waiting = new URL(places.at(-1) ?? "");
+    assert.deepEqual([waiting.origin, waiting.pathname], [home, "/auth/binding"]);
+    assert.match(waiting.searchParams.get("return_to") ?? "", /^\/auth\/handover\/give\?/);
     assert.equal(browser.jar(other).has("postern-access"), false);
   }, { config: { deviceBinding: "require" } });
 });
