@@ -9,6 +9,9 @@ import type { Problem } from "./problem.ts";
 /** Credentials and tokens are small; anything larger is not meant for us. */
 const MAX_BODY_BYTES = 64 * 1024;
 
+/** Nobody needs more pieces for it; each costs as much as a whole packet. */
+const MAX_PIECES = 256;
+
 /** How long the whole of a body may take; a password is typed before it is sent. */
 const BODY_DEADLINE_MS = 10_000;
 
@@ -98,6 +101,7 @@ async function readAll(
     for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
       length += piece.value.length;
       if (length > MAX_BODY_BYTES) return "payload_too_large";
+      if (chunks.length >= MAX_PIECES) return "invalid_request";
       chunks.push(piece.value);
     }
   } catch {

@@ -15,6 +15,9 @@ export type UploadFailure =
 const TURN_MS = 4;
 /** Not at once: runtimes look after their sockets when they have nothing else to do. */
 const TURN_OF_OTHERS_MS = 1;
+/** Pieces smaller than this on average are a flood: others have most of the time then. */
+const TINY_BYTES = 128;
+const TURN_AFTER_TINY_MS = 4 * TURN_MS;
 
 /** Told when another piece went on its way. */
 export type OnProgress = () => void;
@@ -37,6 +40,8 @@ export class Upload implements AsyncIterator<Uint8Array> {
   #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
   /** When this turn began: the last time that anybody had to wait. */
   #turnBeganMs = 0;
+  #turnPieces = 0;
+  #turnBytes = 0;
   onProgress: OnProgress = noted;
 
   /**
@@ -68,7 +73,7 @@ export class Upload implements AsyncIterator<Uint8Array> {
     try {
       result = await reader.read();
       const cameAtMs = performance.now();
-      if (cameAtMs - askedAtMs > TURN_OF_OTHERS_MS) this.#turnBeganMs = cameAtMs;
+      if (cameAtMs - askedAtMs > TURN_OF_OTHERS_MS) this.#beginTurn();
     } catch (error) {
       this.failure ??= "broken";
       throw error;
@@ -84,6 +89,8 @@ export class Upload implements AsyncIterator<Uint8Array> {
       this.done = true;
       return { done: true, value: undefined };
     }
+    this.#turnPieces++;
+    this.#turnBytes += result.value.byteLength;
     this.#sentBytes += result.value.byteLength;
     if (this.#sentBytes > this.maxBytes) {
       this.failure ??= "too_large";
@@ -100,11 +107,18 @@ export class Upload implements AsyncIterator<Uint8Array> {
    * a megabyte of chunks of one byte would hold everybody up for seconds.
    */
   async #letOthers(): Promise<void> {
-    const nowMs = performance.now();
-    if (this.#turnBeganMs === 0) this.#turnBeganMs = nowMs;
-    if (nowMs - this.#turnBeganMs < TURN_MS) return;
-    await new Promise((resolve) => setTimeout(resolve, TURN_OF_OTHERS_MS));
+    if (this.#turnBeganMs === 0) this.#beginTurn();
+    if (performance.now() - this.#turnBeganMs < TURN_MS) return;
+    const isFlood = this.#turnBytes < this.#turnPieces * TINY_BYTES;
+    const pauseMs = isFlood ? TURN_AFTER_TINY_MS : TURN_OF_OTHERS_MS;
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    this.#beginTurn();
+  }
+
+  #beginTurn(): void {
     this.#turnBeganMs = performance.now();
+    this.#turnPieces = 0;
+    this.#turnBytes = 0;
   }
 
   return(): Promise<IteratorResult<Uint8Array>> {

@@ -39,3 +39,19 @@ Deno.test("a body that is broken off is the client's fault", async () => {
   });
   assert.equal(await readLimited(posted(broken)), "invalid_request");
 });
+
+Deno.test("a body in more pieces than anybody needs is given up early", async () => {
+  let given = 0;
+  let isCancelled = false;
+  const crumbs = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (++given > 60_000) controller.close();
+      else controller.enqueue(new Uint8Array(1));
+    },
+    cancel: () => void (isCancelled = true),
+  });
+  assert.equal(await readLimited(posted(crumbs)), "invalid_request");
+  await Promise.resolve();
+  assert.ok(isCancelled);
+  assert.ok(given < 500, `${given} pieces were read`);
+});
