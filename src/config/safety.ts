@@ -16,18 +16,27 @@ const MAX_HEAD_BYTES = 62 * 1024;
 
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
+/** Whether a browser reaches nothing but its own machine by that name (RFC 6761 section 6.3). */
+function isOwnMachine(hostname: string): boolean {
+  return LOOPBACK.has(hostname) || hostname.endsWith(".localhost");
+}
+
 /** What makes this configuration unsafe to run in this mode; empty when nothing does. */
 export function safetyProblems(file: ConfigFile, mode: Mode): string[] {
   const problems: string[] = [];
   const origin = new URL(file.origin);
-  if (origin.protocol === "http:" && !LOOPBACK.has(origin.hostname)) {
+  if (origin.protocol === "http:" && !isOwnMachine(origin.hostname)) {
     problems.push(
       `origin: "${file.origin}" would send tokens over plain http; put the public https origin there`,
     );
   }
   for (const [index, other] of file.origins.entries()) {
     const { protocol, hostname } = new URL(other);
-    if (protocol !== origin.protocol || (protocol === "http:" && !LOOPBACK.has(hostname))) {
+    if (protocol === "http:" && !isOwnMachine(hostname)) {
+      problems.push(
+        `origins[${index}]: "${other}" would send tokens over plain http; put the public https origin there`,
+      );
+    } else if (protocol !== origin.protocol) {
       problems.push(
         `origins[${index}]: "${other}" must have the scheme of origin ("${origin.protocol}//"); cookies are secure on all of them, or on none`,
       );

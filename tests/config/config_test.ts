@@ -324,3 +324,18 @@ Deno.test("a byte order mark in front of the file is no mistake", async () => {
   });
   assert.equal(config.origin, GOOD.origin);
 });
+
+Deno.test("plain http is for this machine alone, under any name that a browser has for it", () => {
+  for (const host of ["localhost:8787", "127.0.0.1:8787", "[::1]:8787", "shop.localhost:8787"]) {
+    const origin = `http://${host}`;
+    assert.deepEqual(problems({ origin }), [], origin);
+    assert.deepEqual(problems({ origin: "http://localhost:1", origins: [origin] }), [], origin);
+  }
+  for (const host of ["app.example.com", "localhost.example.com", "notlocalhost", "10.0.0.1"]) {
+    assert.match(problems({ origin: `http://${host}` })[0] ?? "", /^origin: .* over plain http/);
+    const beside = problems({ origin: "http://localhost:1", origins: [`http://${host}`] });
+    assert.match(beside[0] ?? "", /^origins\[0\]: .* over plain http/);
+  }
+  const mixed = problems({ origins: ["http://localhost:1"] });
+  assert.match(mixed[0] ?? "", /^origins\[0\]: .* must have the scheme of origin/);
+});
