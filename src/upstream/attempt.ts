@@ -82,7 +82,7 @@ export async function attempt(
 ): Promise<AttemptOutcome> {
   const { lease } = parts;
   const watch = new Watch(parts, request.body);
-  let keeps: "nothing" | "body" | "connection" = "nothing";
+  let keeps: "nothing" | "upload" | "body" | "connection" = "nothing";
   try {
     const exchange = transport.send(request, watch);
     watch.begin(exchange);
@@ -90,7 +90,8 @@ export async function attempt(
     const answer = exchange.answer();
     lease.settle(parts.badStatuses?.has(answer.status) ? "bad" : "good");
     if (answer.connection !== null) keeps = "connection";
-    else if (answer.body instanceof ReadableStream && !parts.passesUnread) keeps = "body";
+    else if (parts.passesUnread) keeps = "upload";
+    else if (answer.body instanceof ReadableStream) keeps = "body";
     return { kind: "answered", answer };
   } catch (error) {
     const failure = failureOf(error, watch, request.body);
@@ -100,6 +101,7 @@ export async function attempt(
   } finally {
     // What is still on its way keeps the lease, and gives it back at its end.
     if (keeps === "nothing") watch.ended();
+    else if (keeps === "upload") watch.left();
     else watch.pause();
   }
 }
@@ -240,6 +242,14 @@ class Watch implements Swept, BodyObserver, EventListenerObject {
     if (this.#hasEnded) return;
     this.#deadlineMs = performance.now() + this.#parts.patience.clientIdleMs;
     this.#parts.sweep.add(this);
+  }
+
+  /** Nobody will see the end of the answer: an upload may go on for as long as its request. */
+  left(): void {
+    this.#hasEnded = true;
+    this.pause();
+    this.#parts.lease.release();
+    if (this.#upload !== null) this.#upload.onProgress = () => {};
   }
 
   ended(): void {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Pieces } from "./short_body.ts";
 
 /** Why an upload did not get through. */
 export type UploadFailure =
@@ -37,7 +38,8 @@ export class Upload implements AsyncIterator<Uint8Array> {
   waitsForClient = false;
   failure: UploadFailure | null = null;
   #sentBytes = 0;
-  #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
+  #isCancelled = false;
+  #reader: Pieces | null = null;
   /** When this turn began: the last time that anybody had to wait. */
   #turnBeganMs = 0;
   #turnPieces = 0;
@@ -57,8 +59,15 @@ export class Upload implements AsyncIterator<Uint8Array> {
 
   /** For transports that read it themselves. */
   [Symbol.asyncIterator](): this {
+    return this.begin(null);
+  }
+
+  /** `pieceBytes`: how much to ask for at a time, where the runtime hands out less by itself. */
+  begin(pieceBytes: number | null): this {
     this.started = true;
-    this.#reader ??= this.stream.getReader();
+    this.#reader ??= pieceBytes === null
+      ? this.stream.getReader()
+      : inLargePieces(this.stream, pieceBytes);
     return this;
   }
 
@@ -68,7 +77,7 @@ export class Upload implements AsyncIterator<Uint8Array> {
     this.onProgress();
     await this.#letOthers();
     this.waitsForClient = true;
-    let result: ReadableStreamReadResult<Uint8Array>;
+    let result: Awaited<ReturnType<Pieces["read"]>>;
     const askedAtMs = performance.now();
     try {
       result = await reader.read();
@@ -81,7 +90,8 @@ export class Upload implements AsyncIterator<Uint8Array> {
       this.waitsForClient = false;
     }
     this.onProgress();
-    if (result.done) {
+    if (result.value === undefined || result.done) {
+      if (this.#isCancelled) return { done: true, value: undefined };
       if (this.bytes !== null && this.#sentBytes !== this.bytes) {
         this.failure ??= "broken";
         throw new TypeError("the body is not as long as it was said to be");
@@ -128,23 +138,50 @@ export class Upload implements AsyncIterator<Uint8Array> {
 
   /** Nobody wants the rest: the client may stop sending. */
   cancel(): void {
+    this.#isCancelled = true;
     if (this.#reader === null) {
       if (!this.stream.locked) void this.stream.cancel().catch(noted);
       return;
     }
-    void this.#reader.cancel().catch(noted);
+    void Promise.resolve(this.#reader.cancel()).catch(noted);
   }
 
-  /** As a stream that counts, for transports that take nothing else. */
-  counted(): ReadableStream<Uint8Array> {
-    const iterator = this[Symbol.asyncIterator]();
+  /**
+   * As a stream that counts, for transports that take nothing else. `onBroken` hears of an end
+   * before its time before the stream breaks off there: workerd would write it as a good one.
+   */
+  counted(pieceBytes: number | null = null, onBroken = noted): ReadableStream<Uint8Array> {
+    const iterator = this.begin(pieceBytes);
     return new ReadableStream<Uint8Array>({
-      async pull(controller) {
-        const { done, value } = await iterator.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
+      pull: async (controller) => {
+        try {
+          const { done, value } = await iterator.next();
+          if (!done) controller.enqueue(value);
+          else if (this.done) controller.close();
+          else throw new TypeError("nobody wants the rest of the body");
+        } catch (error) {
+          onBroken();
+          throw error;
+        }
       },
       cancel: () => iterator.cancel(),
     }, { highWaterMark: 0 });
   }
+}
+
+/** Of a stream of bytes as much at a time as there is; of any other, piece by piece. */
+function inLargePieces(stream: ReadableStream<Uint8Array>, pieceBytes: number): Pieces {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = stream.getReader({ mode: "byob" });
+  } catch {
+    return stream.getReader();
+  }
+  return {
+    async read() {
+      const { done, value } = await reader.read(new Uint8Array(pieceBytes));
+      return done ? { done } : { done, value };
+    },
+    cancel: (reason) => reader.cancel(reason),
+  };
 }

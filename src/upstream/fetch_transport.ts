@@ -6,7 +6,8 @@
  */
 import { networkReason } from "../outbound/network_reason.ts";
 import type { Upload } from "./bodies.ts";
-import { ShortBody, shortLength } from "./short_body.ts";
+import { SHORT_BYTES, ShortBody, shortLength } from "./short_body.ts";
+import type { Pieces } from "./short_body.ts";
 import { TransportError } from "./transport.ts";
 import type {
   Answer,
@@ -44,6 +45,9 @@ export function createFetchTransport(options: FetchTransportOptions): Transport 
   };
 }
 
+/** What is asked for of a body at a time: workerd by itself hands out 4 KiB. */
+const PIECE_BYTES = 64 * 1024;
+
 const NO_BODY: ReadonlySet<number> = new Set([101, 204, 205, 304]);
 
 /** Written by the runtime for a handshake of its own. */
@@ -55,19 +59,25 @@ class FetchExchange implements Exchange {
   readonly #observer: BodyObserver;
   readonly #isolatesRequests: boolean;
   #answer: Answer | null = null;
-  /** A body that is waited for. */
+  /** A body that is waited for, either way. */
   #short: ShortBody | null = null;
-  #resolve = () => {};
+  /** Of an upload that is sent as it comes. */
+  #upload: AbortController | null = null;
+  #isGivenUp = false;
 
   constructor(options: FetchTransportOptions, request: WireRequest, observer: BodyObserver) {
     this.#observer = observer;
     this.#isolatesRequests = options.isolatesRequests;
     if (options.isolatesRequests) {
-      // Not waiting is enough to end it; a signal would cost a tenth of what `fetch` does.
+      // Not waiting is enough to end it; a signal would cost a tenth of what `fetch` does. Uploads
+      // have one: a body that only breaks off would reach the upstream with a good end.
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       this.headed = promise;
-      this.abort = reject;
-      this.#resolve = resolve;
+      this.abort = (reason) => {
+        this.#isGivenUp = true;
+        reject(reason);
+        this.#upload?.abort(reason);
+      };
       this.#send(options, request, null).then(resolve, reject);
     } else {
       const controller = new AbortController();
@@ -79,13 +89,17 @@ class FetchExchange implements Exchange {
   async #send(
     options: FetchTransportOptions,
     request: WireRequest,
-    signal: AbortSignal | null,
+    whole: AbortSignal | null,
   ): Promise<void> {
     const { method, target, body, upgrades } = request;
     // `fetch` knows no such request (WHATWG Fetch, "new Request", step 36).
     if (body !== null && (method === "GET" || method === "HEAD")) {
       throw new TransportError("unsupported", `this runtime sends no body with ${method}`);
     }
+    const sent = body === null ? null : await this.#bodyOf(body, options.fixedLength);
+    // What was given up while its body was read must not reach the upstream.
+    if (this.#isGivenUp) return;
+    const signal = whole ?? this.#upload?.signal ?? null;
     let response: Response;
     try {
       response = await options.fetch(options.origin + target, {
@@ -93,7 +107,7 @@ class FetchExchange implements Exchange {
         headers: upgrades ? handshakeOf(request.headers) : pairsOf(request.headers),
         redirect: "manual",
         ...(signal === null ? {} : { signal }),
-        ...(body === null ? {} : { body: streamOf(body, options.fixedLength), duplex: "half" }),
+        ...(sent === null ? {} : { body: sent, duplex: "half" }),
       });
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
@@ -109,29 +123,55 @@ class FetchExchange implements Exchange {
     // The answer to HEAD has no body, whatever the runtime hands out.
     const stream = method === "HEAD" || NO_BODY.has(status) ? null : response.body;
     const length = stream !== null && this.#isolatesRequests ? shortLength(headers) : null;
-    if (stream === null || length === null) {
-      this.#answer = { status, headers, body: stream, connection };
-      return;
+    const answered = stream === null || length === null
+      ? stream
+      : await this.#gathered(stream.getReader(), length);
+    this.#answer = { status, headers, body: answered, connection };
+  }
+
+  /** What is read whole may be sent in one piece; a long one is read in large pieces. */
+  #bodyOf(
+    upload: Upload,
+    fixedLength: FetchTransportOptions["fixedLength"],
+  ): Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | Promise<BodyInit> {
+    const { bytes } = upload;
+    if (!this.#isolatesRequests) return upload.counted();
+    const keepsLength = fixedLength ?? ((stream: ReadableStream<Uint8Array>) => stream);
+    if (bytes !== null && bytes <= SHORT_BYTES) {
+      return this.#whole(upload.begin(bytes), bytes).then((body) =>
+        body instanceof ReadableStream ? keepsLength(body, bytes) : body
+      );
     }
-    const short = new ShortBody(stream, length);
+    const controller = new AbortController();
+    this.#upload = controller;
+    const stream = upload.counted(PIECE_BYTES, () => controller.abort());
+    return bytes === null ? stream : keepsLength(stream, bytes);
+  }
+
+  async #whole(upload: Upload, bytes: number) {
+    const pieces = { read: () => upload.next(), cancel: () => upload.cancel() };
+    const body = await this.#gathered(pieces, bytes);
+    if (upload.failure !== null) throw new TypeError("the body broke off");
+    return body;
+  }
+
+  async #gathered(pieces: Pieces, bytes: number) {
+    const short = new ShortBody(pieces, bytes);
     this.#short = short;
-    this.#answer = { status, headers, body: null, connection };
-    const whole = await short.whole();
-    if (whole === null) return;
+    const body = await short.gathered;
     this.#short = null;
-    this.#answer = { status, headers, body: whole, connection };
+    return body;
   }
 
   answer(): Answer {
     const answer = this.#answer;
     if (answer === null) throw new TypeError("there is no answer yet");
-    if (this.#short !== null) return { ...answer, body: this.#short.rest() };
     if (!(answer.body instanceof ReadableStream) || this.#isolatesRequests) return answer;
     return { ...answer, body: observed(answer.body, this.#observer) };
   }
 
   hurry(): void {
-    if (this.#answer !== null) this.#resolve();
+    this.#short?.hurry();
   }
 }
 
@@ -144,17 +184,6 @@ function handshakeOf(headers: HeaderPairs): [string, string][] {
   const pairs = pairsOf(headers).filter(([name]) => !OF_HANDSHAKE.has(name));
   pairs.push(["upgrade", "websocket"]);
   return pairs;
-}
-
-/** A declared length is kept: a backend that knows no chunks would see an empty body. */
-function streamOf(
-  upload: Upload,
-  fixedLength: FetchTransportOptions["fixedLength"],
-): ReadableStream<Uint8Array> {
-  const counted = upload.counted();
-  return upload.bytes === null || fixedLength === undefined
-    ? counted
-    : fixedLength(counted, upload.bytes);
 }
 
 /**

@@ -28,38 +28,59 @@ export function shortLength(headers: HeaderPairs): number | null {
   return length !== null && length <= SHORT_BYTES ? length : null;
 }
 
+/** What a body is read from, piece by piece. */
+export interface Pieces {
+  read(): Promise<{ readonly done?: boolean | undefined; readonly value?: Uint8Array | undefined }>;
+  cancel(reason?: unknown): unknown;
+}
+
 /** A body that is being read whole, for as long as somebody can wait for it. */
 export class ShortBody {
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>;
-  readonly #pieces: Uint8Array<ArrayBuffer>[] = [];
+  /** All of it; a stream where there is no whole of it, or nobody could wait. */
+  readonly gathered: Promise<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>>;
+  readonly #source: Pieces;
+  readonly #pieces: Uint8Array[] = [];
   #missing: number;
-  #next: Promise<ReadableStreamReadResult<Uint8Array<ArrayBuffer>>> | null = null;
-  #isHandedOut = false;
+  #next: ReturnType<Pieces["read"]> | null = null;
+  #isOver = false;
+  #resolve: (body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>) => void;
 
   /** @param bytes as declared */
-  constructor(body: ReadableStream<Uint8Array<ArrayBuffer>>, bytes: number) {
-    this.#reader = body.getReader();
+  constructor(source: Pieces, bytes: number) {
+    this.#source = source;
     this.#missing = bytes;
+    const { promise, resolve } = Promise.withResolvers<
+      Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>
+    >();
+    this.gathered = promise;
+    this.#resolve = resolve;
+    void this.#gather();
   }
 
-  /** All of it; `null` where there is no whole of it, or {@link rest} was asked for before. */
-  async whole(): Promise<Uint8Array<ArrayBuffer> | null> {
+  /** Hands it out as it is: what has come, and what will come. */
+  hurry(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#resolve(this.#rest());
+  }
+
+  async #gather(): Promise<void> {
     while (this.#missing > 0) {
-      this.#next = this.#reader.read();
+      this.#next = this.#source.read();
       // Broken off: whoever reads the rest of it finds out.
       const piece = await this.#next.catch(() => null);
-      if (this.#isHandedOut || piece === null || piece.done) return null;
+      if (this.#isOver) return;
+      if (piece?.value === undefined) return this.hurry();
       this.#next = null;
       this.#pieces.push(piece.value);
       this.#missing -= piece.value.byteLength;
     }
-    return joined(this.#pieces);
+    this.#isOver = true;
+    this.#resolve(joined(this.#pieces));
   }
 
-  /** What has come so far and what will come, as a stream; once. */
-  rest(): ReadableStream<Uint8Array> {
-    this.#isHandedOut = true;
-    const reader = this.#reader;
+  #rest(): ReadableStream<Uint8Array> {
+    const source = this.#source;
     const pieces = this.#pieces;
     let next = this.#next;
     let missing = this.#missing;
@@ -67,24 +88,27 @@ export class ShortBody {
       async pull(controller) {
         const piece = pieces.shift();
         if (piece !== undefined) return controller.enqueue(piece);
-        const reading = next ?? reader.read();
+        const reading = next ?? source.read();
         next = null;
-        const { done, value } = await reading;
-        if (!done) {
+        const { value } = await reading;
+        if (value !== undefined) {
           missing -= value.byteLength;
           controller.enqueue(value);
         } else if (missing > 0) {
           throw new TypeError("the body is not as long as it was said to be");
         } else controller.close();
       },
-      cancel: (reason) => reader.cancel(reason),
+      async cancel(reason) {
+        await source.cancel(reason);
+      },
     }, { highWaterMark: 0 });
   }
 }
 
-function joined(pieces: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+function joined(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const [first] = pieces;
-  if (first !== undefined && pieces.length === 1) return first;
+  // Nobody shares memory with what came over the network.
+  if (first !== undefined && pieces.length === 1) return first as Uint8Array<ArrayBuffer>;
   const whole = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
   let at = 0;
   for (const piece of pieces) {

@@ -10,7 +10,10 @@ const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 onEachRuntime("bodies and lines", {
   app: { timeout: "1s" },
-  routes: [{ path: "/*", upstream: "app", auth: "none" }],
+  routes: [
+    { path: "/small/*", upstream: "app", auth: "none", maxBody: "100KiB" },
+    { path: "/*", upstream: "app", auth: "none" },
+  ],
 }, async (stand, step) => {
   const deno = stand.name === "Deno";
 
@@ -206,6 +209,28 @@ onEachRuntime("bodies and lines", {
       assert.equal(answer.status, Number(status.slice(0, 3)), answer.raw);
     }
     stand.upstream.answer(() => {});
+  });
+
+  await step("an upload that is too large, or broken off, is whole for no upstream", async () => {
+    stand.upstream.forget();
+    const piece = `4000\r\n${"x".repeat(0x4000)}\r\n`;
+    const answer = await stand.send({
+      method: "POST",
+      target: "/small/up",
+      headers: ["Transfer-Encoding: chunked", "Connection: close"],
+      body: `${piece.repeat(8)}0\r\n\r\n`,
+    }, 5_000);
+    assert.equal(answer.status, 413, answer.raw);
+    assert.equal(await stand.upstream.last().whole, "broken");
+    const framings = { "Transfer-Encoding: chunked": piece, "Content-Length: 9": "x" };
+    for (const [framing, body] of Object.entries(framings)) {
+      stand.upstream.forget();
+      const wire = await stand.open();
+      wire.send(stand.bytes({ method: "POST", target: "/up", headers: [framing], body }));
+      await wait(500);
+      wire.hangUp();
+      assert.equal(await stand.upstream.last().whole, "broken", framing);
+    }
   });
 
   await step("an upload lives as long as its bytes flow", async () => {
