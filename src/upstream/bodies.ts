@@ -91,12 +91,11 @@ export class Upload implements AsyncIterator<Uint8Array> {
     }
     this.onProgress();
     if (result.value === undefined || result.done) {
-      if (this.#isCancelled) return { done: true, value: undefined };
       if (this.bytes !== null && this.#sentBytes !== this.bytes) {
         this.failure ??= "broken";
         throw new TypeError("the body is not as long as it was said to be");
       }
-      this.done = true;
+      if (!this.#isCancelled) this.done = true;
       return { done: true, value: undefined };
     }
     this.#turnPieces++;
