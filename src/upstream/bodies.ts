@@ -3,7 +3,12 @@
  *
  * @module
  */
-import type { Pieces } from "./short_body.ts";
+
+/** What a body is read from, piece by piece. */
+export interface Pieces {
+  read(): Promise<{ readonly done?: boolean | undefined; readonly value?: Uint8Array | undefined }>;
+  cancel(reason?: unknown): unknown;
+}
 
 /** Why an upload did not get through. */
 export type UploadFailure =

@@ -5,9 +5,8 @@
  * @module
  */
 import { networkReason } from "../outbound/network_reason.ts";
-import type { Upload } from "./bodies.ts";
+import type { Pieces, Upload } from "./bodies.ts";
 import { SHORT_BYTES, ShortBody, shortLength } from "./short_body.ts";
-import type { Pieces } from "./short_body.ts";
 import { TransportError } from "./transport.ts";
 import type {
   Answer,

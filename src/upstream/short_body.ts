@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Pieces } from "./bodies.ts";
 import type { HeaderPairs } from "./transport.ts";
 
 /** Longer ones are handed on as they come. */
@@ -26,12 +27,6 @@ export function readLength(headers: HeaderPairs): number | null {
 export function shortLength(headers: HeaderPairs): number | null {
   const length = readLength(headers);
   return length !== null && length <= SHORT_BYTES ? length : null;
-}
-
-/** What a body is read from, piece by piece. */
-export interface Pieces {
-  read(): Promise<{ readonly done?: boolean | undefined; readonly value?: Uint8Array | undefined }>;
-  cancel(reason?: unknown): unknown;
 }
 
 /** A body that is being read whole, for as long as somebody can wait for it. */
