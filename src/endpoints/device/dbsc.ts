@@ -48,6 +48,8 @@ export interface DbscParts {
   readonly openPrefixes: readonly string[];
 }
 
+const UNKNOWN_KEY = "The token was signed with a key that this instance does not know, or not yet.";
+
 /** The session that a browser's cookies are about. */
 interface Asked {
   readonly token: VerifiedToken;
@@ -76,7 +78,7 @@ export function dbscEndpoints(parts: DbscParts): Hono<GatewayEnv> {
     const token = await verifier.verify(cookies.refresh, "refresh");
     if (token === "expired") return { code: "refresh_expired" };
     // Of a key that has not spread to this instance yet: the browser comes back (5xx).
-    if (token === "unknown_key") return { code: "not_ready" };
+    if (token === "unknown_key") return { code: "not_ready", detail: UNKNOWN_KEY };
     if (typeof token === "string" || token.isLegacy) return { code: "refresh_invalid" };
     return { token, refresh: cookies.refresh, access: cookies.access };
   }
