@@ -69,16 +69,22 @@ export function createSpanExporter(
 ): SpanExporter {
   let waiting: FinishedSpan[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let sending: Promise<void> = Promise.resolve();
+  /** One at a time: what would queue up behind a slow one waits where it is counted. */
+  let sending: Promise<void> | null = null;
   let works = true;
 
   function flush(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    const batch = waiting;
-    waiting = [];
-    if (batch.length > 0) sending = sending.then(() => send(batch));
-    return sending;
+    return sending ??= sendWaiting().finally(() => sending = null);
+  }
+
+  async function sendWaiting(): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, BATCH);
+      waiting = waiting.slice(BATCH);
+      await send(batch);
+    }
   }
 
   async function send(batch: readonly FinishedSpan[]): Promise<void> {
@@ -104,10 +110,16 @@ export function createSpanExporter(
       // A collector that is away costs spans, never memory.
       if (waiting.length >= QUEUE) return;
       waiting.push(span);
-      if (waiting.length === BATCH) void flush();
+      if (waiting.length >= BATCH) void flush();
       else timer ??= setTimeout(() => void flush(), EVERY_MS);
     },
-    close: flush,
+    async close() {
+      // Nor does a collector that hangs keep the process.
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const patience = new Promise<void>((resolve) => timer = setTimeout(resolve, TIMEOUT_MS));
+      await Promise.race([flush(), patience]);
+      clearTimeout(timer);
+    },
   };
 }
 
