@@ -3,6 +3,9 @@
  * Session Credentials: how they go on, what copied cookies are worth, and how they end.
  */
 import assert from "node:assert/strict";
+import { StoreUnavailableError } from "../../src/base/errors.ts";
+import { createMemoryStore } from "../../src/store/memory/store.ts";
+import type { Rotation, SessionStore } from "../../src/store/port.ts";
 import { createCertificateAuthority } from "../support/certificate_authority.ts";
 import { signInOn, startChromium } from "../support/chromium.ts";
 import type { BrowserContext, ChromiumOptions, Page } from "../support/chromium.ts";
@@ -35,12 +38,12 @@ interface Stand {
 
 async function onStage(
   act: (stand: Stand) => Promise<void>,
-  { tls, config }: Pick<TestGatewayOptions, "tls" | "config"> = {},
+  { tls, store, config }: Pick<TestGatewayOptions, "tls" | "store" | "config"> = {},
 ): Promise<void> {
   const upstream = startUpstream((_request, { target }) =>
     target.startsWith("/app")
       ? new Response(APP, { headers: { "content-type": "text/html" } })
-      : /^(?:\/transparent)?\/plain/.test(target)
+      : /^(?:\/transparent|\/bound)?\/plain/.test(target)
       ? new Response("<!doctype html><title>Plain</title>", {
         headers: { "content-type": "text/html" },
       })
@@ -48,6 +51,7 @@ async function onStage(
   );
   const gateway = await startGateway({
     ...(tls === undefined ? {} : { tls }),
+    ...(store === undefined ? {} : { store }),
     upstream: upstream.url,
     clock: Object.assign(() => Date.now(), { advance() {} }),
     config: {
@@ -236,6 +240,44 @@ test("where the browser has bound the session itself, the script leaves it to it
   } finally {
     await authority.dispose();
   }
+});
+
+test("a page for bound sessions opens with the key where the answer to the binding was lost", async () => {
+  const kept = createMemoryStore();
+  let isOut = true;
+  const store = new Proxy(kept, {
+    get: (target, name: keyof SessionStore) =>
+      name === "rotate"
+        ? (rotation: Rotation) =>
+          isOut ? Promise.reject(new StoreUnavailableError("out")) : target.rotate(rotation)
+        : target[name],
+  });
+  await onStage(async ({ gateway, browser }) => {
+    const { page } = await browser();
+    await page.goto(`${gateway.url}/auth/login?return_to=/app`);
+    await signInOn(page);
+    await page.waitForURL(`${gateway.url}/app`);
+    await until(() => count(gateway, "session_bound") === 1, "the script binds the session");
+    await until(() => count(gateway, "store_unavailable") > 0, "and hears nothing of it");
+    isOut = false;
+    // Its token says nothing of the key yet.
+    const asked: string[] = [];
+    page.on("request", (request) => request.isNavigationRequest() && asked.push(request.url()));
+    await page.goto(`${gateway.url}/bound/plain`);
+    await page.waitForURL(`${gateway.url}/bound/plain`);
+    assert.equal(await page.title(), "Plain");
+    assert.ok(asked.length <= 5, asked.join("\n"));
+  }, {
+    store,
+    config: {
+      tokens: { accessTtl: "10m" },
+      routes: [{ path: "/bound/*", upstream: "app", require: { deviceBound: true } }, {
+        path: "/*",
+        upstream: "app",
+      }],
+    },
+  });
+  await kept.close();
 });
 
 test("switched off, nothing of it is there", async () => {

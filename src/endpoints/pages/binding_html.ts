@@ -39,17 +39,34 @@ export function bindingPage({ brand, texts, nonce, client, session, returnTo, si
   );
 }
 
-/** The browser has bound it within a second, or else `client.js` does within some. */
+/**
+ * The browser has bound it within a second, or else `client.js` does within some. A token that
+ * was minted before does not say so yet: where the script has the key it gets the next one, and
+ * nobody is sent in a circle faster than the browser's own renewal can end it.
+ */
 const SCRIPT = `
 const { client, session, returnTo, signIn } =
   document.querySelector("script[data-client]").dataset;
 const { createPostern } = await import(client);
-createPostern();
+const postern = createPostern();
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const go = async (to) => {
+  try {
+    if (Date.now() - Number(sessionStorage.getItem(session)) < 10_000) await pause(5_000);
+    sessionStorage.setItem(session, String(Date.now()));
+  } catch {
+    // Without storage nobody can say whether it went in a circle.
+  }
+  location.replace(to);
+};
 for (let left = 30; left > 0; left--) {
   const response = await fetch(session, { cache: "no-store" }).catch(() => null);
-  if (response?.status === 401) location.replace(signIn);
-  if (response?.ok && (await response.json()).bound) location.replace(returnTo);
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  if (response?.status === 401) await go(signIn);
+  if (response?.ok && (await response.json()).bound) {
+    await postern.refresh();
+    await go(returnTo);
+  }
+  await pause(500);
 }
 document.querySelector("[role=alert]").hidden = false;
 `;
