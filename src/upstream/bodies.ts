@@ -17,8 +17,9 @@ export type UploadFailure =
   /** The client broke it off, or said another length than it sent. */
   | "broken";
 
-/** So long pieces are taken one after the other before everybody else has a turn. */
+/** So long, and so many, pieces are taken before everybody else is sure to have had a turn. */
 const TURN_MS = 4;
+const TURN_PIECES = 64;
 /** Not at once: runtimes look after their sockets when they have nothing else to do. */
 const TURN_OF_OTHERS_MS = 1;
 /** Pieces smaller than this on average are a flood: others have most of the time then. */
@@ -45,8 +46,8 @@ export class Upload implements AsyncIterator<Uint8Array> {
   #sentBytes = 0;
   #isCancelled = false;
   #reader: Pieces | null = null;
-  /** When this turn began: the last time that anybody had to wait. */
-  #turnBeganMs = 0;
+  /** When this turn began. */
+  #turnBeganMs = performance.now();
   #turnPieces = 0;
   #turnBytes = 0;
   onProgress: OnProgress = noted;
@@ -80,14 +81,11 @@ export class Upload implements AsyncIterator<Uint8Array> {
     const reader = this.#reader;
     if (reader === null) return { done: true, value: undefined };
     this.onProgress();
-    await this.#letOthers();
+    if (this.#turnPieces >= TURN_PIECES) await this.#letOthers();
     this.waitsForClient = true;
     let result: Awaited<ReturnType<Pieces["read"]>>;
-    const askedAtMs = performance.now();
     try {
       result = await reader.read();
-      const cameAtMs = performance.now();
-      if (cameAtMs - askedAtMs > TURN_OF_OTHERS_MS) this.#beginTurn();
     } catch (error) {
       this.failure ??= "broken";
       throw error;
@@ -121,15 +119,10 @@ export class Upload implements AsyncIterator<Uint8Array> {
    * a megabyte of chunks of one byte would hold everybody up for seconds.
    */
   async #letOthers(): Promise<void> {
-    if (this.#turnBeganMs === 0) this.#beginTurn();
     if (performance.now() - this.#turnBeganMs < TURN_MS) return;
     const isFlood = this.#turnBytes < this.#turnPieces * TINY_BYTES;
     const pauseMs = isFlood ? TURN_AFTER_TINY_MS : TURN_OF_OTHERS_MS;
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    this.#beginTurn();
-  }
-
-  #beginTurn(): void {
     this.#turnBeganMs = performance.now();
     this.#turnPieces = 0;
     this.#turnBytes = 0;
