@@ -167,7 +167,7 @@ export class Upload implements AsyncIterator<Uint8Array> {
 }
 
 /** Of a stream of bytes as much at a time as there is; of any other, piece by piece. */
-function inLargePieces(stream: ReadableStream<Uint8Array>, pieceBytes: number): Pieces {
+export function inLargePieces(stream: ReadableStream<Uint8Array>, pieceBytes: number): Pieces {
   let reader: ReadableStreamBYOBReader;
   try {
     reader = stream.getReader({ mode: "byob" });

@@ -41,6 +41,7 @@ export type Forward = (request: OutgoingRequest) => Promise<ForwardOutcome>;
 export function createForward(ask: Ask): Forward {
   return function forward({ method, target, headers, body, client, tie, ...sizes }) {
     const upload = body === null ? null : new Upload(body, sizes.bodyBytes, sizes.maxBodyBytes);
-    return ask({ method, target, headers, body: upload, upgrades: false }, client, tie);
+    const isTied = tie !== null;
+    return ask({ method, target, headers, body: upload, upgrades: false, isTied }, client, tie);
   };
 }

@@ -21,6 +21,8 @@ export interface WireRequest {
   readonly body: Upload | null;
   /** Whether to ask for a WebSocket; `Connection` and `Upgrade` are the transport's to write. */
   readonly upgrades: boolean;
+  /** Whether its answer will be held in hand, so that a short one had better come in one piece. */
+  readonly isTied?: boolean;
 }
 
 /** The head of an answer, and its body: whole, in pieces, or none. */
