@@ -48,7 +48,7 @@ export function introspection(parts: {
       exp: token.expiresAtSeconds,
       jti: token.jti,
       // RFC 9449 §6.2: whoever is asked for something with it has to ask for the key.
-      ...(token.bound === null ? {} : { cnf: { jkt: token.bound.jkt } }),
+      ...(token.bound?.by === "dpop" ? { cnf: { jkt: token.bound.jkt } } : {}),
     });
   });
   allowOnly(app, "/introspect", ["POST"]);
