@@ -26,6 +26,15 @@ const FORWARDABLE = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 /** A header costs its name, its value, `": "` and the line end (RFC 9112 §5). */
 const HEADER_OVERHEAD_BYTES = 4;
 
+/**
+ * The runtime takes a body apart as chunked and leaves it coded otherwise; the coding would
+ * stay behind, and an upstream would read a compressed body as it stands (RFC 9112 §6.1).
+ */
+const CODED: Problem = {
+  code: "not_implemented",
+  detail: "Of transfer codings only chunked is known here.",
+};
+
 /** Prepares the check. */
 export function createLimits(limits: LimitsConfig): CheckLimits {
   const { urlBytes, headerBytes, headerCount } = limits;
@@ -39,6 +48,7 @@ export function createLimits(limits: LimitsConfig): CheckLimits {
     let bytes = 0;
     let count = 0;
     for (const [name, value] of headers) {
+      if (name === "transfer-encoding" && value.toLowerCase() !== "chunked") return CODED;
       bytes += name.length + value.length + HEADER_OVERHEAD_BYTES;
       count++;
     }

@@ -104,7 +104,7 @@ const TITLE: Readonly<Record<ProblemCode, string>> = {
   misdirected_request: "This host is not served here",
   url_too_long: "The URL is too long",
   headers_too_large: "The request headers are too large or too many",
-  not_implemented: "This method is not supported",
+  not_implemented: "This is not supported here",
   upstream_busy: "The upstream has as many requests under way as it may have",
   upstream_down: "The upstream is out of order and is given a rest",
   too_many_attempts: "Too many failed attempts",
