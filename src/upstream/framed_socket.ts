@@ -11,6 +11,10 @@ import type { Closure, Message, RawConnection, SocketEnd, SocketListener } from 
 /** A message larger than this ends the connection (1009). */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 
+/** What is told of in one go, before everybody else has a turn; a piece may hold thousands. */
+const ARRIVALS_A_TURN = 256;
+const TURN_OF_OTHERS_MS = 1;
+
 /** How long a peer may take to answer a close frame. */
 const CLOSING_MS = 5_000;
 
@@ -27,6 +31,11 @@ export function framedSocket(
   let isClosing = false;
   let isOver = false;
   let closingTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Whoever listens wants nothing for the moment. */
+  let isPaused = false;
+  /** What has come is still being told of. */
+  let isBehind = false;
+  let turnTimer: ReturnType<typeof setTimeout> | undefined;
 
   function tell(closure: Closure): void {
     if (isOver) return;
@@ -69,14 +78,44 @@ export function framedSocket(
     }
   }
 
+  /** Tells of what has come, up to so much; whether that was all. */
+  function takeSome(most: number): boolean {
+    for (let taken = 0; taken < most; taken++) {
+      const arrival = reader.next();
+      if (arrival === null) return true;
+      take(arrival);
+      if (isPaused) return false;
+    }
+    return false;
+  }
+
+  function goOn(): void {
+    clearTimeout(turnTimer);
+    if (isPaused || isOver) return;
+    if (takeSome(ARRIVALS_A_TURN)) {
+      if (isBehind && !isPaused) connection.resume();
+      isBehind = false;
+      return;
+    }
+    if (!isBehind) connection.pause();
+    isBehind = true;
+    if (!isPaused) turnTimer = setTimeout(goOn, TURN_OF_OTHERS_MS);
+  }
+
   return {
     listen(on) {
       listener = on;
       connection.listen({
         bytes(data) {
-          for (const arrival of reader.push(data)) take(arrival);
+          reader.add(data);
+          if (!isBehind) goOn();
         },
-        closed: () => tell({ code: "lost", reason: "" }),
+        closed() {
+          // What it said before is told before, its close frame above all.
+          isPaused = false;
+          while (!isOver && !takeSome(ARRIVALS_A_TURN)) isPaused = false;
+          tell({ code: "lost", reason: "" });
+        },
       });
     },
     send(data: Message) {
@@ -96,7 +135,15 @@ export function framedSocket(
       sendClose(code !== null && isSendableCode(code) ? code : null, reason);
       closingTimer ??= setTimeout(() => connection.destroy(), CLOSING_MS);
     },
-    pause: () => connection.pause(),
-    resume: () => connection.resume(),
+    pause() {
+      isPaused = true;
+      connection.pause();
+    },
+    resume() {
+      isPaused = false;
+      // What came in the meantime is told of first.
+      isBehind = true;
+      goOn();
+    },
   };
 }

@@ -76,20 +76,23 @@ export class FrameReader {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
-  /** Takes bytes and tells of everything that is whole with them. */
-  push(bytes: Uint8Array): Arrival[] {
-    if (this.#isOver) return [];
+  /** Takes bytes; {@link next} tells of what is whole with them. */
+  add(bytes: Uint8Array): void {
+    if (this.#isOver) return;
     this.#pieces.push(bytes);
     this.#available += bytes.length;
-    const arrivals: Arrival[] = [];
+  }
+
+  /** The next arrival, or `null` when more bytes have to come first. */
+  next(): Arrival | null {
     while (!this.#isOver) {
       const arrival = this.#step();
-      if (arrival === "more") break;
+      if (arrival === "more") return null;
       if (arrival === "nothing") continue;
-      arrivals.push(arrival);
       if (arrival.kind === "violation" || arrival.kind === "close") this.#isOver = true;
+      return arrival;
     }
-    return arrivals;
+    return null;
   }
 
   #step(): Arrival | "more" | "nothing" {

@@ -21,6 +21,14 @@ function frame(
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
+/** Everything that is whole with these bytes. */
+function push(reader: FrameReader, bytes: Uint8Array): Arrival[] {
+  reader.add(bytes);
+  const arrivals: Arrival[] = [];
+  for (let each = reader.next(); each !== null; each = reader.next()) arrivals.push(each);
+  return arrivals;
+}
+
 function read(bytes: Uint8Array, cuts: readonly number[] = [], limit = 1 << 20): Arrival[] {
   const reader = new FrameReader(limit);
   const arrivals: Arrival[] = [];
@@ -30,7 +38,7 @@ function read(bytes: Uint8Array, cuts: readonly number[] = [], limit = 1 << 20):
       a - b
     )
   ) {
-    arrivals.push(...reader.push(bytes.slice(at, cut)));
+    arrivals.push(...push(reader, bytes.slice(at, cut)));
     at = cut;
   }
   return arrivals;
@@ -138,13 +146,13 @@ Deno.test("a message in more pieces than anybody needs is refused, and keeps lit
       ...Array.from({ length: count - 2 }, () => frame(0x00, text)).flat(),
       ...frame(0x80, text),
     ]);
-  const [whole] = new FrameReader(1 << 20).push(pieces(4_000, "x"));
+  const [whole] = push(new FrameReader(1 << 20), pieces(4_000, "x"));
   assert.deepEqual(whole, { kind: "text", data: "x".repeat(4_000) });
   const long = "x".repeat(64);
-  const [many] = new FrameReader(1 << 20).push(pieces(10_000, long));
+  const [many] = push(new FrameReader(1 << 20), pieces(10_000, long));
   assert.deepEqual(many, { kind: "text", data: long.repeat(10_000) });
   for (const text of ["x", ""]) {
-    const [refused] = new FrameReader(1 << 20).push(pieces(20_000, text));
+    const [refused] = push(new FrameReader(1 << 20), pieces(20_000, text));
     assert.equal(refused?.kind === "violation" ? refused.code : 0, 1009, `"${text}"`);
   }
 });
