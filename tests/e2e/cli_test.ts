@@ -18,15 +18,19 @@ interface Result {
   readonly json: any;
 }
 
+interface CliOptions {
+  readonly stdin?: string;
+  readonly env?: Record<string, string>;
+  readonly cwd?: string;
+}
+
 interface Stage {
   readonly gateway: GatewayProcess;
   readonly folder: string;
   /** Where its admin listener is. */
   readonly admin: string;
   readonly config: Record<string, unknown>;
-  cli(args: readonly string[], options?: { stdin?: string; env?: Record<string, string> }): Promise<
-    Result
-  >;
+  cli(args: readonly string[], options?: CliOptions): Promise<Result>;
   signIn(name: keyof typeof PEOPLE): Promise<{ access: string; refresh: string }>;
   status(access: string): Promise<number>;
 }
@@ -59,12 +63,12 @@ async function withStage(act: (stage: Stage) => Promise<void>): Promise<void> {
 
   async function cli(
     args: readonly string[],
-    options: { stdin?: string; env?: Record<string, string> } = {},
+    options: CliOptions = {},
   ): Promise<Result> {
     const child = new Deno.Command(Deno.execPath(), {
       args: ["run", "-A", "--no-check", `${ROOT}src/main.ts`, ...args],
       env: { ...env, ...options.env },
-      cwd: folder,
+      cwd: options.cwd ?? folder,
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
@@ -389,6 +393,18 @@ Deno.test("explain says which route a request takes, what is asked of it, and wh
     assert.equal(odd.json.passed, false);
     const table = await cli(["explain", "GET", "/x", "--as", "ada"], { env });
     assert.match(table.out, /passed on to upstream "app"\n +routes\[2\]: /);
+  });
+});
+
+Deno.test("the doctor finds nothing wrong with the demo", async () => {
+  await withStage(async ({ cli, folder }) => {
+    const cwd = `${folder}/empty`;
+    await Deno.mkdir(cwd);
+    const env = { POSTERN_CONFIG: "", POSTERN_KEYS_FILE: "" };
+    const demo = await cli(["--dev", "doctor", "--json"], { cwd, env });
+    const failed = demo.json.findings.filter(({ level }: { level: string }) => level === "fail");
+    assert.deepEqual(failed, []);
+    assert.equal(demo.code, 0, demo.err);
   });
 });
 

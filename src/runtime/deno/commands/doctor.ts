@@ -7,6 +7,7 @@ import type { Command } from "commander";
 import { StoreUnavailableError } from "../../../base/errors.ts";
 import type { GatewayConfig } from "../../../config/config.ts";
 import { startProblems } from "../../../gateway/start_problem.ts";
+import { DEMO_TARGET } from "../../../demo/upstream.ts";
 import { networkReason } from "../../../outbound/network_reason.ts";
 import { StoreRejectedError } from "../../../store/port.ts";
 import { SECRETS } from "../environment.ts";
@@ -233,6 +234,10 @@ async function upstreamFindings(config: GatewayConfig): Promise<Finding[]> {
   const found: Finding[] = [];
   for (const { name, targets } of config.upstreams.values()) {
     for (const target of targets.filter((each) => each.startsWith("http"))) {
+      if (target === DEMO_TARGET) {
+        found.push(ok(`upstream ${name}`, "the demo, which is in the gateway itself"));
+        continue;
+      }
       const answer = await knock(target);
       found.push(
         answer.kind === "answered"
