@@ -179,6 +179,7 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
       const place = match(inbound);
       switch (place.kind) {
         case "route":
+          core.spans?.matched(inbound.around.trace, place.route.pattern);
           return await handle(inbound, place.route, request);
         case "own":
           return finish.own(inbound, null, await answerOwn(inbound, request, connection));
@@ -200,7 +201,8 @@ export function createGateway(core: Core, config: GatewayConfig, ports: GatewayP
       const response = reading.kind === "refused"
         ? finish.own(asked, null, words.refuse(asked, reading.problem))
         : await answered(reading.inbound, request, connection);
-      core.spans?.answered(asked.around.trace, asked.method, response.status, beganAtMs);
+      const { trace, refusal } = asked.around;
+      core.spans?.answered(trace, asked.method, response.status, beganAtMs, refusal);
       return response;
     },
     inside: {

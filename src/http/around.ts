@@ -22,6 +22,8 @@ export interface Surroundings {
   readonly client: ClientInfo;
   readonly trace: RequestTrace;
   readonly waitUntil: WaitUntil;
+  /** Code of the problem it was turned away with; `null`: it was not. */
+  readonly refusal: string | null;
   /** Writes an audit event about this request. */
   emit(event: AuditEvent): void;
 }
@@ -38,6 +40,7 @@ export function surroundingsOf(
 
 class Known implements Surroundings {
   readonly #sink: EventSink;
+  refusal: string | null = null;
 
   constructor(
     readonly client: ClientInfo,
@@ -50,6 +53,7 @@ class Known implements Surroundings {
 
   emit(event: AuditEvent): void {
     const { trace, client } = this;
+    if (event.event === "denied") this.refusal = event.code;
     this.#sink(event, {
       requestId: trace.requestId,
       clientAddress: client.address,

@@ -23,17 +23,29 @@ export interface PassedOn {
 /** Makes spans of requests. */
 export interface RequestSpans {
   passedOn(trace: RequestTrace, request: PassedOn): void;
-  /** Any request; does nothing for one that was {@link RequestSpans.passedOn}. */
-  answered(trace: RequestTrace, method: string, status: number, beganAtMs: number): void;
+  /** It found a route, whatever is decided then. */
+  matched(trace: RequestTrace, route: string): void;
+  /**
+   * Any request; does nothing for one that was {@link RequestSpans.passedOn}. `refusal` is the code
+   * of the problem that it was turned away with.
+   */
+  answered(
+    trace: RequestTrace,
+    method: string,
+    status: number,
+    beganAtMs: number,
+    refusal: string | null,
+  ): void;
 }
 
 /** Prepares the spans. What a trusted caller does not record is not recorded here either. */
 export function createRequestSpans(sink: SpanSink): RequestSpans {
   const told = new WeakSet<RequestTrace>();
+  const routes = new WeakMap<RequestTrace, string>();
 
   function serverSpan(
     trace: RequestTrace,
-    facts: Pick<FinishedSpan, "method" | "route" | "upstream" | "status" | "beganAtMs" | "error">,
+    facts: Omit<FinishedSpan, "traceId" | "spanId" | "parentId" | "kind" | "endedAtMs">,
   ): FinishedSpan {
     return {
       ...facts,
@@ -61,15 +73,23 @@ export function createRequestSpans(sink: SpanSink): RequestSpans {
         endedAtMs: request.answeredAtMs,
         status: error === null ? status : null,
         error: error ?? (status >= 400 ? String(status) : null),
+        decision: null,
       });
       const failed = error ?? (status >= 500 ? String(status) : null);
-      sink(serverSpan(trace, { method, route, upstream, status, beganAtMs, error: failed }));
+      const facts = { method, route, upstream, status, beganAtMs, error: failed };
+      sink(serverSpan(trace, { ...facts, decision: "allowed" }));
     },
 
-    answered(trace, method, status, beganAtMs) {
+    matched: (trace, route) => void routes.set(trace, route),
+
+    answered(trace, method, status, beganAtMs, refusal) {
       if (told.has(trace) || !isSampled(trace.traceparent)) return;
-      const error = status >= 500 ? String(status) : null;
-      sink(serverSpan(trace, { method, route: null, upstream: null, status, beganAtMs, error }));
+      const error = refusal ?? (status >= 500 ? String(status) : null);
+      const route = routes.get(trace) ?? null;
+      const decision = refusal === null ? "own" : "refused";
+      sink(
+        serverSpan(trace, { method, route, upstream: null, status, beganAtMs, error, decision }),
+      );
     },
   };
 }

@@ -23,6 +23,8 @@ export interface FinishedSpan {
   readonly status: number | null;
   /** What went wrong, from a closed list; `null`: nothing. */
   readonly error: string | null;
+  /** What was decided about a request to us; `own`: Postern answered it itself. `null`: on ours. */
+  readonly decision: "allowed" | "refused" | "own" | null;
 }
 
 /** Takes spans; must not throw and must not wait. */

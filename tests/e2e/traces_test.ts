@@ -13,6 +13,7 @@ interface Span {
   readonly kind: number;
   readonly startTimeUnixNano: string;
   readonly endTimeUnixNano: string;
+  readonly status: { code?: number };
   readonly attributes: readonly { key: string; value: Record<string, string> }[];
 }
 
@@ -108,6 +109,16 @@ Deno.test("what the upstream is told belongs to a span that is exported, and no 
     attribute(span, "http.response.status_code") === "401"
   );
   assert.equal(refused.length, 1);
+  const [turnedAway] = refused;
+  assert.ok(turnedAway !== undefined);
+  assert.deepEqual(
+    ["postern.decision", "error.type", "http.route"].map((name) => attribute(turnedAway, name)),
+    ["refused", "token_missing", "/*"],
+  );
+  assert.deepEqual(turnedAway.status, {}, "who is turned away is no failure of the server");
+  assert.equal(attribute(server, "postern.decision"), "allowed");
+  const own = collector.spans.find(({ name }) => name === "POST") ?? assert.fail("the sign-in");
+  assert.equal(attribute(own, "postern.decision"), "own");
   assert.ok(
     !collector.text().includes("0bf7651916"),
     "what the caller does not record is not sent",

@@ -158,9 +158,15 @@ function spanOf(span: FinishedSpan): unknown {
       "http.response.status_code": span.status,
       "postern.upstream": span.upstream,
       "error.type": span.error,
+      "postern.decision": span.decision,
     }),
-    status: span.error === null ? {} : { code: ERROR },
+    // Who is turned away has made a mistake, and the server none (semantic conventions for HTTP).
+    status: isFailure(span) ? { code: ERROR } : {},
   };
+}
+
+function isFailure({ kind, error, status }: FinishedSpan): boolean {
+  return error !== null && (kind === "client" || status === null || status >= 500);
 }
 
 function attributesOf(values: Readonly<Record<string, string | number | null>>): unknown[] {
