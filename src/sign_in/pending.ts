@@ -22,6 +22,11 @@ export interface Flow {
   readonly acrValues: readonly string[];
   /** How often this sign-in has begun again by itself. */
   readonly restarts: number;
+  /**
+   * What was revoked up to then (epoch milliseconds, perhaps by a clock ahead of ours) is
+   * known, and this sign-in has begun after it; 0: nothing of the kind.
+   */
+  readonly afterMs: number;
 }
 
 /** What somebody wants to begin. */
@@ -103,6 +108,7 @@ function toState(wish: FlowWish, nowSeconds: number): JsonValue {
     p: wish.provider,
     r: wish.returnTo.length > MAX_RETURN_TO_IN_STATE ? "/" : wish.returnTo,
     n: wish.restarts,
+    b: wish.afterMs,
     m: wish.maxAgeSeconds,
     a: wish.acrValues.join(" ").slice(0, 200),
     // Its own initialisation vector makes each one another; this makes them unguessable too.
@@ -113,12 +119,13 @@ function toState(wish: FlowWish, nowSeconds: number): JsonValue {
 
 function fromState(value: JsonValue | null): FlowWish | null {
   if (!isRecord(value)) return null;
-  const { p, r, n, m, a } = value;
+  const { p, r, n, b, m, a } = value;
   if (typeof p !== "string" || typeof r !== "string" || typeof n !== "number") return null;
   return {
     provider: p,
     returnTo: r,
     restarts: n,
+    afterMs: typeof b === "number" ? b : 0,
     maxAgeSeconds: typeof m === "number" ? m : null,
     acrValues: typeof a === "string" && a !== "" ? a.split(" ") : [],
   };
@@ -130,7 +137,8 @@ function toCookie(flow: Flow): Record<string, JsonValue> {
 
 function fromCookie(value: JsonValue | null): Flow | null {
   if (!isRecord(value)) return null;
-  const { provider, returnTo, nonce, codeVerifier, maxAgeSeconds, acrValues, restarts } = value;
+  const { provider, returnTo, nonce, codeVerifier, maxAgeSeconds, acrValues, restarts, afterMs } =
+    value;
   if (
     typeof provider !== "string" || typeof returnTo !== "string" || typeof nonce !== "string" ||
     typeof codeVerifier !== "string" || typeof restarts !== "number" || !Array.isArray(acrValues)
@@ -141,6 +149,7 @@ function fromCookie(value: JsonValue | null): Flow | null {
     nonce,
     codeVerifier,
     restarts,
+    afterMs: typeof afterMs === "number" ? afterMs : 0,
     maxAgeSeconds: typeof maxAgeSeconds === "number" ? maxAgeSeconds : null,
     acrValues: acrValues.map(String),
   };

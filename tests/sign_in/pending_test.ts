@@ -14,6 +14,7 @@ const WISH: FlowWish = {
   maxAgeSeconds: null,
   acrValues: [],
   restarts: 0,
+  afterMs: 0,
 };
 
 /** A browser's cookies for one host. */

@@ -138,12 +138,15 @@ async function signIn(call: Callback, flow: Flow, proof: OidcProof): Promise<Res
       return sendTo(flow.returnTo, [...setCookies, ...before.setCookies]);
     }
     const device = { userAgent: c.req.header("user-agent") ?? "", ip: around.client.address };
+    const sinceMs = Math.max(call.sinceMs, flow.afterMs + 1);
     const opened = await sessions.open(
-      { ...admitted, sealed: await sealedGrant(call, subject, proof), sinceMs: call.sinceMs },
+      { ...admitted, sealed: await sealedGrant(call, subject, proof), sinceMs },
       { device },
     );
     // Signed out at the provider, or here, while it was being asked: what it said is from before.
-    if (opened.kind === "superseded") return await beginAgain(call, flow);
+    if (opened.kind === "superseded") {
+      return await beginAgain(call, { ...flow, afterMs: opened.notAfterMs });
+    }
     const { signedIn } = opened;
     const { sid } = signedIn.session;
     const cookies = await toCookies(signedIn, c.env.inbound).catch(async (error) => {

@@ -57,6 +57,7 @@ export async function start(
       maxAgeSeconds: MAX_AGE.test(maxAge) ? Number(maxAge) : null,
       acrValues: acrValues.length <= 200 && ACR_VALUES.test(acrValues) ? acrValues.split(" ") : [],
       restarts: 0,
+      afterMs: 0,
     },
     parameters: allowedHints(query, entry.options.hints),
   });

@@ -131,6 +131,13 @@ Deno.test("whom the provider signs out while their code is exchanged begins anew
     assert.equal(page.status, 200, page.text);
     assert.equal(exchanged, 2, "the provider was asked again");
     assert.equal((await store.listSessions(query)).sessions.length, 1);
+
+    // A mark by a clock that is ahead: what begins after it is seen is good all the same.
+    const group = await createGroupNames(gateway.url)("subject", "ada");
+    await store.revokeGroup({ ...LIVES, group, notAfterMs: Date.now() + 60_000 });
+    const later = await createBrowserless().go(`${gateway.url}/hello`);
+    assert.equal(later.status, 200, later.text);
+    assert.equal(exchanged, 4);
   } finally {
     await gateway.stop();
     await app.stop();
