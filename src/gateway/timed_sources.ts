@@ -30,9 +30,10 @@ const FINE: ReadonlySet<string> = new Set(["redirect", "proven", "welcome", "not
 /** The same provider; a sign-in is decided where its code is exchanged. */
 export function timedProvider(
   provider: OidcProvider,
-  metrics: Pick<GatewayMetrics, "signIn" | "oidc" | "backChannelLogoutFailed">,
+  metrics: Pick<GatewayMetrics, "provider" | "signIn" | "oidc" | "backChannelLogoutFailed">,
 ): OidcProvider {
   const { name } = provider;
+  metrics.provider(name);
 
   /** Notes how a question ended. */
   async function noted<T extends { readonly kind: string }>(

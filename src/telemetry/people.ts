@@ -36,6 +36,8 @@ export interface PeopleMetrics {
   signIn(source: string, result: SignInResult, durationMs: number): void;
   /** A browser was sent to sign in, because of the problem with this code. */
   readonly sentToSignIn: (code: string) => void;
+  /** There is such a provider: what counts its failures is there before the first of them. */
+  provider(name: string): void;
   /** A provider was asked something. */
   oidc(provider: string, operation: OidcOperation, result: string): void;
   /** A logout token came from a provider, and could not be looked at. */
@@ -78,10 +80,11 @@ export function peopleInstruments(meter: Meter): PeopleMetrics {
     help: "Browsers that were sent to sign in, by the code of what was wrong.",
     labels: ["reason"],
   });
-  const { oidc, logout } = providerInstruments(meter);
+  const { provider, oidc, logout } = providerInstruments(meter);
 
   return {
     sentToSignIn: (reason) => redirects({ reason })(1),
+    provider,
     oidc,
     backChannelLogoutFailed: (provider) => logout({ provider, result: "unavailable" })(1),
     event(event) {
@@ -104,6 +107,8 @@ export function peopleInstruments(meter: Meter): PeopleMetrics {
   };
 }
 
+const LOGOUT_RESULTS = ["accepted", "refused", "unavailable"] as const;
+
 function providerInstruments(meter: Meter) {
   const questions = meter.counter({
     name: "postern_oidc_requests_total",
@@ -117,6 +122,13 @@ function providerInstruments(meter: Meter) {
   });
   return {
     logout,
+    // A counter that is first seen at 1 has never risen, as `increase()` sees it.
+    provider(name: string) {
+      for (const result of LOGOUT_RESULTS) logout({ provider: name, result })(0);
+      for (const operation of ["authorize", "exchange"]) {
+        questions({ provider: name, operation, result: "unavailable" })(0);
+      }
+    },
     oidc: (provider: string, operation: OidcOperation, result: string) =>
       questions({ provider, operation, result })(1),
   };

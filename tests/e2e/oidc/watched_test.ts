@@ -86,6 +86,9 @@ Deno.test("a provider is seen by its name: in metrics, sessions, and where its s
         'postern_oidc_requests_total{provider="work",operation="exchange",result="ok"} 1',
         'postern_sign_ins_total{source="work",result="accepted"} 1',
         'postern_back_channel_logouts_total{provider="work",result="refused"} 1',
+        // Seen at 0 before it rises, or increase() would miss the first one.
+        'postern_back_channel_logouts_total{provider="work",result="unavailable"} 0',
+        'postern_oidc_requests_total{provider="work",operation="authorize",result="unavailable"} 0',
       ]
     ) {
       assert.ok(text.split("\n").includes(line), `${line}\n\n${text}`);
