@@ -45,7 +45,10 @@ export function createIdentityHeaders(
     if (token.client !== null) headers.push(["x-auth-client", headerValue(token.client)]);
     for (const [name, claim] of Object.entries(mapped)) {
       const value = Object.hasOwn(token.claims, claim) ? token.claims[claim] : undefined;
-      if (value !== undefined) headers.push([name.toLowerCase(), headerValue(value)]);
+      // Nothing to say: a backend would read "null" as a value.
+      if (value !== undefined && value !== null) {
+        headers.push([name.toLowerCase(), headerValue(value)]);
+      }
     }
     made.set(token, headers);
     return headers;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { headerValue } from "../../src/access/identity_headers.ts";
+import { createIdentityHeaders, headerValue } from "../../src/access/identity_headers.ts";
 import { createClientResolver } from "../../src/http/client_address.ts";
 import { foldHeaderName } from "../../src/http/header_names.ts";
 import { createRequestHeaderFilter } from "../../src/proxy/request_filter.ts";
@@ -136,6 +136,16 @@ Deno.test("a claim never breaks out of its header", () => {
     }),
     { numRuns: 2_000, seed: 6 },
   );
+});
+
+Deno.test("a claim that says nothing is no header, as one that is not there", () => {
+  const headersOf = createIdentityHeaders({ "X-Auth-Email": "email", "X-Auth-N": "n" });
+  const token = (claims: Record<string, unknown>) =>
+    ({ subject: "ada", scope: "", actor: "user", sid: null, client: null, claims }) as never;
+  const named = (claims: Record<string, unknown>) =>
+    headersOf(token(claims)).filter(([name]) => /^x-auth-(?:email|n)$/.test(name));
+  assert.deepEqual(named({ email: null }), []);
+  assert.deepEqual(named({ email: "", n: 0 }), [["x-auth-email", ""], ["x-auth-n", "0"]]);
 });
 
 Deno.test("the client's address is believed from trusted proxies only, read from the right", () => {
