@@ -40,7 +40,7 @@ export function crossesInClear(text: string): boolean {
   const url = URL.parse(text);
   if (url === null) return false;
   const { protocol, hostname } = url;
-  if (protocol === "https:") return false;
+  if (protocol === "https:" || protocol === "unix:") return false;
   // One label is a name of this machine or of its container network.
   const isLocalName = !hostname.includes(".") && !hostname.startsWith("[");
   return !isLocalName && !hostname.endsWith(".localhost") && !isLoopbackHost(hostname);
@@ -53,7 +53,7 @@ export function isLoopbackHost(hostname: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === "loopback";
 }
 
-function backChannels({ identity, tokens }: ConfigFile) {
+function backChannels({ identity, tokens, upstreams }: ConfigFile) {
   const channels: { at: string; url: string; what: string }[] = [];
   if (identity?.kind === "upstream") {
     channels.push({ at: "identity.url", url: identity.url, what: "passwords" });
@@ -64,6 +64,12 @@ function backChannels({ identity, tokens }: ConfigFile) {
   const verifyUrl = tokens.legacy?.verifyUrl;
   if (verifyUrl !== undefined) {
     channels.push({ at: "tokens.legacy.verifyUrl", url: verifyUrl, what: "refresh tokens" });
+  }
+  for (const [name, { forwardToken, targets }] of Object.entries(upstreams)) {
+    if (!forwardToken) continue;
+    targets.forEach((url, index) =>
+      channels.push({ at: `upstreams.${name}.targets[${index}]`, url, what: "forwarded tokens" })
+    );
   }
   return channels;
 }

@@ -247,6 +247,18 @@ Deno.test("passwords and tokens that would cross a network in clear are refused 
   assert.match(problems({ tokens: { legacy } }).join(), /^tokens\.legacy\.verifyUrl: /);
 });
 
+Deno.test("tokens that others signed are not passed on over a network in clear", () => {
+  const at = (target: string, forwardToken: boolean) =>
+    problems({ upstreams: { app: { targets: ["http://127.0.0.1:1", target], forwardToken } } });
+  assert.deepEqual(at("http://app.example.com", true), [
+    'upstreams.app.targets[1]: "http://app.example.com" would send forwarded tokens over the network in clear; use https, or an address of this machine or its container network',
+  ]);
+  for (const target of ["https://app.example.com", "http://app:8000", "unix:/run/app.sock"]) {
+    assert.deepEqual(at(target, true), [], target);
+  }
+  assert.deepEqual(at("http://app.example.com", false), [], "an identity is no credential");
+});
+
 Deno.test("trusting everybody as a proxy is refused at start, in one piece or in many", () => {
   const quarters = ["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2"];
   for (
