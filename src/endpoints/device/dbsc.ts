@@ -41,7 +41,7 @@ export interface DbscParts {
   readonly device: DeviceBinding;
   readonly jar: CookieJar;
   readonly verifier: Pick<TokenVerifier, "identify" | "verify">;
-  readonly sessions: Pick<Sessions, "bind" | "isSpent">;
+  readonly sessions: Pick<Sessions, "bind" | "isSpent" | "read">;
   readonly renew: Renew;
   readonly clock: Clock;
   /** Folders whose requests do not wait for a refresh. */
@@ -135,8 +135,12 @@ export function dbscEndpoints(parts: DbscParts): Hono<GatewayEnv> {
     token: VerifiedToken,
     jkt: string,
   ): Promise<BindOutcome | "spent"> {
-    if (await sessions.isSpent(token)) return "spent";
     const { sid, subject } = token;
+    if (await sessions.isSpent(token)) {
+      // Unless it was spent by the registration of this very key, whose answer was lost.
+      const session = await sessions.read(sid);
+      return session?.bound?.jkt === jkt ? "bound" : "spent";
+    }
     const outcome = await sessions.bind(sid, { jkt, by: "dbsc" });
     if (outcome === "bound") c.get("around").emit({ event: "session_bound", subject, sid });
     if (outcome === "already") failed(c, outcome, subject);

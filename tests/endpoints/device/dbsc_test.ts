@@ -306,6 +306,25 @@ Deno.test("an answer that was lost is asked for again: with a new challenge, the
   });
 });
 
+Deno.test("so is a registration, by the same key alone", async () => {
+  await onStage(async (gateway) => {
+    const browser = new BoundBrowser(gateway.url);
+    const { sid } = await browser.signIn();
+    const lost = browser.stolen();
+    assert.equal((await lost.register()).status, 200);
+    gateway.clock.advance(60_000);
+    const thief = browser.stolen();
+    assert.equal(await codeOf(await thief.register()), "401 refresh_invalid");
+    browser.pair = lost.pair;
+    assert.equal(await codeOf(await browser.register()), "403 binding_required", "a new challenge");
+    const again = await browser.register({ challenge: browser.challenge ?? "" });
+    assert.equal(again.status, 200);
+    assert.equal(browser.cookie("refresh"), lost.cookie("refresh"));
+    assert.equal((await browser.renew()).status, 200);
+    assert.equal((await gateway.store.readSession(sid))?.sid, sid);
+  });
+});
+
 Deno.test("thief and owner renew at once, from ten tabs: only the owner's go on", async () => {
   await onStage(async (gateway) => {
     const browser = await bound(gateway);
