@@ -30,6 +30,7 @@ Deno.test("a collector that is slow costs spans, not memory", async () => {
       upstream: null,
       status: 200,
       error: null,
+      decision: null,
       beganAtMs: 0,
       endedAtMs: 1,
     });
