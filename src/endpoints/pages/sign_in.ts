@@ -19,6 +19,9 @@ import { KEY_MISSING, renewLocation } from "./renew.ts";
 import { noticeOf } from "./sign_in_page.ts";
 import type { Visitor } from "./visitor.ts";
 
+/** Says in the query that a browser was sent here to be without an old cookie. */
+const AGAIN = "again";
+
 /** `/login`: the page, and its form. */
 export function signInPages({ parts, signIn, visitor }: PageRooms): Hono<GatewayEnv> {
   const { prefix, jar } = parts;
@@ -49,10 +52,11 @@ export function signInPages({ parts, signIn, visitor }: PageRooms): Hono<Gateway
     const { token, setCookies, expired } = visiting;
     const mayRenew = visiting.needsScript === true && parts.device !== null;
     if (mayRenew && reason !== KEY_MISSING) return redirect(renewLocation(prefix, returnTo));
-    // Once more without that cookie: a browser with the key comes back signed in.
-    if (visiting.needsBrowser === true) {
-      const { path, search } = c.env.inbound.target;
-      return redirect(path + search, setCookies);
+    // Once more without that cookie: a browser with the key comes back signed in. Where the
+    // cookie can not be taken away, once is enough.
+    if (visiting.needsBrowser === true && c.req.query(AGAIN) === undefined) {
+      const query = new URLSearchParams({ return_to: returnTo, [AGAIN]: "" });
+      return redirect(`${prefix}/login?${query}`, setCookies);
     }
     // Who is signed in and has something to read must not be sent where it would begin anew.
     const hasWords = isOidcReason(reason) && reason !== "start_again";
