@@ -50,10 +50,13 @@ export function createRenew(
 
   return async function renew({ headers, around, origin, signal }, refreshToken, provenJkt) {
     const presenter = presenterOf(headers, signal, around);
-    const outcome = await sessions.refresh(
+    const refreshing = sessions.refresh(
       refreshToken,
       provenJkt === undefined ? presenter : { ...presenter, provenJkt },
     );
+    // Whoever hangs up takes the work along on some runtimes, and what a provider gave for it.
+    around.waitUntil(refreshing.catch(() => {}));
+    const outcome = await refreshing;
     if (outcome.kind !== "refreshed") {
       const told = refreshProblem(outcome, around);
       // A browser that has the key, and could not renew the session before it asked.

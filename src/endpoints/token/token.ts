@@ -175,7 +175,10 @@ export function tokenTransport(parts: TokenTransportParts): Hono<GatewayEnv> {
     { around, presenter }: Asked,
     { refresh }: { readonly refresh: string },
   ): Promise<Response> {
-    const outcome = await sessions.refresh(refresh, presenter);
+    const refreshing = sessions.refresh(refresh, presenter);
+    // Also for whoever hangs up; see `access/renew.ts`.
+    around.waitUntil(refreshing.catch(() => {}));
+    const outcome = await refreshing;
     if (outcome.kind === "refreshed") {
       const { session, pair } = outcome.signedIn;
       around.emit({
