@@ -40,14 +40,20 @@ export function actorOf(token: AnyCaller): Actor {
   return { subject: token.subject, identity: Object.fromEntries(identity) };
 }
 
-/** Whether the subject's token lets somebody act for them (§4.4); one that says nothing does. */
+/**
+ * Whether the subject's token lets somebody act for them (§4.4); one that says nothing does.
+ * Names count within one issuer: where it names none, its own is meant, since whoever may
+ * choose a name elsewhere could choose this one.
+ */
 export function mayAct(subject: AnyCaller, actor: Actor): boolean {
-  const { may_act: allowed } = signedClaims(subject);
+  const { may_act: allowed, iss } = signedClaims(subject);
   if (allowed === undefined) return true;
   if (!isRecord(allowed)) return false;
   // What is not understood is not fulfilled; nor is a condition that names nobody.
-  const named = Object.entries(allowed);
-  return named.length > 0 && named.every(([name, value]) => actor.identity[name] === value);
+  const { iss: issuer = iss, ...named } = allowed;
+  const names = Object.entries(named);
+  return names.length > 0 && actor.identity["iss"] === issuer &&
+    names.every(([name, value]) => actor.identity[name] === value);
 }
 
 /**

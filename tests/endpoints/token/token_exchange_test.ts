@@ -31,6 +31,7 @@ interface Stand {
 const PEOPLE: Record<string, Record<string, string | { client_id: string }>> = {
   ada: { scope: "read write admin", team: "blue" },
   bob: { scope: "read" },
+  named: { scope: "read", may_act: { client_id: "cli" } },
   helped: { scope: "read", may_act: { client_id: "agent" } },
 };
 
@@ -369,16 +370,29 @@ Deno.test("who acts stands outermost, who acted before within; may_act decides w
     const other = { subject_token: await access("helped"), ...bob };
     assert.match(await refusal(other), /^400 invalid_request: .*may_act/);
     const cli = { sub: "eve", iss: issuer.issuer };
-    const allowed = await foreign({ sub: "owner", may_act: cli });
     const eve = { actor_token: await foreign(), actor_token_type: JWT };
-    assert.deepEqual(await actOf({ subject_token: allowed, ...eve }), { sub: "work|eve" });
+    for (const may_act of [cli, { sub: "eve" }, { client_id: "cli" }]) {
+      const allowed = await foreign({ sub: "owner", may_act });
+      assert.deepEqual(await actOf({ subject_token: allowed, ...eve }), { sub: "work|eve" });
+    }
+    // Of the same name, and another's: nobody takes a place by choosing a name elsewhere.
+    const named = { subject_token: await access("named"), ...eve };
+    assert.match(await refusal(named), /may_act/);
+    const agent = { subject_token: await foreign({ may_act: { client_id: "agent" } }) };
+    assert.match(await refusal(agent), /may_act/);
     for (
-      const may_act of [{}, "eve", { ...cli, iss: "https://else.example" }, { ...cli, aud: "x" }]
+      const may_act of [
+        {},
+        "eve",
+        { iss: issuer.issuer },
+        { ...cli, iss: "https://else.example" },
+        { ...cli, aud: "x" },
+      ]
     ) {
       const fields = { subject_token: await foreign({ may_act }), ...eve };
       assert.match(await refusal(fields), /may_act/, JSON.stringify(may_act));
     }
-    assert.equal(gateway.events.filter(({ event }) => event.event === "token_exchanged").length, 5);
+    assert.equal(gateway.events.filter(({ event }) => event.event === "token_exchanged").length, 7);
   });
 });
 
