@@ -1,24 +1,58 @@
 /**
- * What the embedded store costs with very many sessions in it.
+ * What a store costs with very many sessions in it: the embedded one, or a Redis of one's own.
  *
- *     deno run -A tests/bench/million.ts [sessions]
+ *     deno run -A tests/bench/million.ts [sessions] [sqlite | redis]
  *
  * @module
  */
 import { v4 } from "uuid";
 import { systemClock } from "../../src/base/clock.ts";
 import type { SessionRecord } from "../../src/base/session.ts";
+import type { SessionStore } from "../../src/store/port.ts";
+import { createRedisStore } from "../../src/store/redis/store.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { startRedis } from "../support/redis.ts";
 import { LIMITS, newSession, revokeSubject, rotationOf, statusOf } from "../store/fixtures.ts";
 
 const COUNT = Number(Deno.args[0] ?? 1_000_000);
+const KIND = Deno.args[1] ?? "sqlite";
 const BATCH = 2_000;
 const ROUNDS = 200;
 
 const print = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
-const folder = await Deno.makeTempDir({ prefix: "postern-million-" });
-const path = `${folder}/postern.db`;
-const store = openSqliteStore({ path });
+
+/** A store, and how many bytes are in it. */
+interface Measured {
+  readonly store: SessionStore;
+  size(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+async function sqlite(): Promise<Measured> {
+  const folder = await Deno.makeTempDir({ prefix: "postern-million-" });
+  const path = `${folder}/postern.db`;
+  return {
+    store: openSqliteStore({ path }),
+    size: async () => (await Deno.stat(path)).size,
+    stop: () => Deno.remove(folder, { recursive: true }),
+  };
+}
+
+async function redis(): Promise<Measured> {
+  const server = await startRedis();
+  return {
+    store: createRedisStore({
+      url: `redis://127.0.0.1:${server.port}`,
+      clock: systemClock,
+      commandTimeoutMs: 60_000,
+      prefix: "million",
+    }),
+    size: async () => Number(/used_memory:(\d+)/.exec(await server.client.info("memory"))?.[1]),
+    stop: () => server.stop(),
+  };
+}
+
+const { store, size, stop } = KIND === "redis" ? await redis() : await sqlite();
 
 const kept: SessionRecord[] = [];
 const beganAtMs = performance.now();
@@ -41,10 +75,9 @@ for (let done = 0; done < COUNT; done += BATCH) {
   }
 }
 const openedMs = performance.now() - beganAtMs;
-const { size } = await Deno.stat(path);
 print(
   `${COUNT.toLocaleString("en")} sessions opened in ${(openedMs / 1000).toFixed(0)} s, ` +
-    `${(size / COUNT).toFixed(0)} bytes each`,
+    `${(await size() / COUNT).toFixed(0)} bytes each`,
 );
 print("| operation | median ms | 99 % ms |");
 print("| --- | ---: | ---: |");
@@ -86,4 +119,4 @@ await measure(
   (turn) => store.revokeSession({ sid: pick(turn + 100).sid, denyForMs: 60_000, mustExist: true }),
 );
 await store.close();
-await Deno.remove(folder, { recursive: true });
+await stop();
