@@ -143,7 +143,8 @@ function failureOf(error: unknown, watch: Watch, upload: Upload | null): Failure
   }
 }
 
-const GIVEN_UP = new Error("given up");
+/** Without a stack: it is no fault, and the runtime writes it to its log. */
+const GIVEN_UP = Object.assign(new Error("given up"), { stack: "" });
 
 /** Watches one attempt from its first byte to the last of its answer. */
 class Watch implements Swept, BodyObserver, EventListenerObject {

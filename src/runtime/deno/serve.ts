@@ -16,6 +16,7 @@ import { useProxy } from "./proxy_variables.ts";
 import { createInstance, RUNTIME } from "./instance.ts";
 import { checkText, readSources } from "./load.ts";
 import { createLogOutput } from "./log_output.ts";
+import { openingWarnings } from "./openings.ts";
 import { listenForSignals } from "./signals.ts";
 import { createThreads } from "./threads.ts";
 import { watchFiles } from "./watch_files.ts";
@@ -33,6 +34,7 @@ export async function serve(mode: Mode): Promise<number> {
   const guard = await adminGuard(config.admin.listen, env);
   const instances = config.workers === "auto" ? availableParallelism() : config.workers;
 
+  for (const words of openingWarnings(config)) complain(`warning: ${words}`);
   const output = createLogOutput(Deno.stdout, complain);
   const ended = Promise.withResolvers<number>();
   const threads = createThreads(instances - 1, {

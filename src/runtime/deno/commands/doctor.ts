@@ -13,6 +13,7 @@ import { StoreRejectedError } from "../../../store/port.ts";
 import { SECRETS } from "../environment.ts";
 import { readSources, type Sources } from "../load.ts";
 import { openStore } from "../open.ts";
+import { openingWarnings } from "../openings.ts";
 import { UnreachableError } from "./client.ts";
 import type { Acting, Context } from "./context.ts";
 import { counted, EXIT } from "./output.ts";
@@ -60,6 +61,7 @@ async function doctor(context: Context): Promise<number> {
     ["keys", () => keyFindings(sources)],
     ["files", () => fileFindings(sources)],
     ["origin", () => originFindings(config)],
+    ["routes", () => openingWarnings(config).map((words) => warn("routes", words))],
     ["store", () => storeFindings(sources)],
     ["clock", () => clockFindings(config)],
     ["providers", () => providerFindings(config)],
