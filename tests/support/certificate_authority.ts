@@ -27,7 +27,7 @@ export async function createCertificateAuthority(): Promise<CertificateAuthority
     ...["req", "-x509", ...ec, "-days", "2", "-subj", "/CN=localhost"],
     ...["-CA", at("ca.pem"), "-CAkey", at("ca-key.pem")],
     ...["-addext", "basicConstraints=critical,CA:FALSE"],
-    ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+    ...["-addext", "subjectAltName=DNS:localhost,DNS:*.postern.test,IP:127.0.0.1"],
     ...["-keyout", at("key.pem"), "-out", at("cert.pem")],
   ]);
   const database = `sql:${home}/.pki/nssdb`;
