@@ -27,7 +27,10 @@ export function describeIssue(issue: z.core.$ZodIssue): string[] {
       // Of a union told apart by one member, zod says what that member may be.
       const known = [...issue.message.matchAll(/'([^']+)'/g)].map(([, name]) => `"${name}"`);
       if (issue.input === undefined) return [`${path}: is required`];
-      return [`${path}: ${known.length > 0 ? `must be ${known.join(" or ")}` : issue.message}`];
+      if (known.length > 0) return [`${path}: must be ${known.join(" or ")}`];
+      return issue.message === "Invalid input"
+        ? describeUnion(issue)
+        : [`${path}: ${issue.message}`];
     }
     case "too_small":
     case "too_big":
@@ -35,6 +38,24 @@ export function describeIssue(issue: z.core.$ZodIssue): string[] {
     default:
       return [`${path}: ${issue.message}`];
   }
+}
+
+/** Of the forms that a value may have, what is wrong with the one that was meant; else all of them. */
+function describeUnion(issue: z.core.$ZodIssueInvalidUnion): string[] {
+  const isOther = ({ path, code }: z.core.$ZodIssue) =>
+    path.length === 0 && (code === "invalid_type" || code === "invalid_value");
+  const meant = issue.errors.find((problems) => !problems.some(isOther));
+  if (meant !== undefined) {
+    return meant.flatMap((each) => describeIssue({ ...each, path: [...issue.path, ...each.path] }));
+  }
+  const forms = issue.errors.flat().flatMap((each) =>
+    each.code === "invalid_type"
+      ? [article(wordFor(each.expected))]
+      : each.code === "invalid_value"
+      ? each.values.map((value) => JSON.stringify(value))
+      : []
+  );
+  return [`${pathText(issue.path)}: must be ${[...new Set(forms)].join(" or ")}`];
 }
 
 /** `null` where the schema has words of its own. */

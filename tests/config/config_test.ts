@@ -106,6 +106,23 @@ Deno.test("every mistake is one line with the path to it", () => {
       { identity: { kind: "upstream", url: "http://127.0.0.1/x", subject: "/id", timeout: 5 } },
       ["identity.timeout: must be a string"],
     ],
+    [{ upstreams: { app: { targets: ["http://127.0.0.1:1"], assertion: "yes" } } }, [
+      "upstreams.app.assertion: must be a boolean or an object",
+    ]],
+    [{ upstreams: { app: { targets: ["http://127.0.0.1:1"], assertion: { alg: "HS256" } } } }, [
+      'upstreams.app.assertion.alg: must be "ES256" or "EdDSA" or "RS256"',
+    ]],
+    [{ upstreams: { app: { targets: ["http://127.0.0.1:1"], assertion: { hedaer: "X" } } } }, [
+      "upstreams.app.assertion.hedaer: unknown setting",
+    ]],
+    [{ workers: "all" }, ['workers: must be a number or "auto"']],
+    [{ workers: 0 }, ["workers: must be at least 1"]],
+    [{ introspection: { clients: { a: { secret: { env: "1 x" } } } } }, [
+      'introspection.clients.a.secret.env: must be the name of an environment variable, such as "OIDC_SECRET"',
+    ]],
+    [{ introspection: { clients: { a: { secret: "s3cret" } } } }, [
+      'introspection.clients.a.secret: must be {"env": "NAME"} or {"file": "path"}: secrets do not stand in this file',
+    ]],
     [{ pages: { color: "red" } }, ['pages.color: must be a colour such as "#1f6f54"']],
     [{ pages: { language: "fr" } }, [
       "pages.language: there are texts for en, de; add others in pages.texts",

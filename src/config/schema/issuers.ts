@@ -27,7 +27,12 @@ const issuer = z.strictObject({
     "ES256",
     "EdDSA",
   ]).check(z.describe("Accepted signature algorithms; asymmetric only.")),
-  types: z.array(z.string().check(z.maxLength(64), z.regex(/^[\x21-\x7E]*$/))).check(
+  types: z.array(
+    z.string().check(
+      z.maxLength(64),
+      z.regex(/^[\x21-\x7E]*$/, { error: 'must be a `typ` without spaces, such as "at+jwt"' }),
+    ),
+  ).check(
     z.minLength(1),
     z.describe(
       'Accepted `typ` of the header, such as "at+jwt" or "JWT"; "" stands for a token without one.',

@@ -10,7 +10,11 @@ import { claimName, duration, httpUrl, jsonPointer, scopeToken } from "./values.
 
 /** Where a secret stands; never in the file itself. */
 export const secretRef = z.union([
-  z.strictObject({ env: z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/)) }),
+  z.strictObject({
+    env: z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+      error: 'must be the name of an environment variable, such as "OIDC_SECRET"',
+    })),
+  }),
   z.strictObject({ file: z.string().check(z.minLength(1)) }),
 ], { error: 'must be {"env": "NAME"} or {"file": "path"}: secrets do not stand in this file' });
 
@@ -26,7 +30,9 @@ const address = z.pipe(
 );
 
 const parameterName = z.string().check(
-  z.regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/),
+  z.regex(/^[A-Za-z][A-Za-z0-9_.-]{0,63}$/, {
+    error: "must be a letter, then letters, digits, _ . or -",
+  }),
   z.refine((name) => !PROTOCOL_PARAMETERS.has(name), {
     error: "is written by the protocol itself",
   }),
@@ -73,7 +79,11 @@ const provider = z.strictObject({
   algorithms: z.exactOptional(z.array(z.enum(FOREIGN_ALGORITHMS)).check(z.minLength(1))),
   par: z.prefault(z.enum(["auto", "always", "never"]), "auto"),
   responseMode: z.prefault(z.enum(["query", "form_post"]), "query"),
-  prompt: z.exactOptional(z.string().check(z.regex(/^[a-z_]+( [a-z_]+)*$/))),
+  prompt: z.exactOptional(
+    z.string().check(z.regex(/^[a-z_]+( [a-z_]+)*$/, {
+      error: 'must be words of OpenID Connect, such as "login" or "select_account"',
+    })),
+  ),
   parameters: z.prefault(z.record(parameterName, z.string().check(z.maxLength(500))), {}).check(
     z.describe("Further parameters of every authorization request."),
   ),
