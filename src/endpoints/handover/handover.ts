@@ -46,6 +46,9 @@ export interface HandoverParts {
 /** So long a provider that is asked at each rotation may go unasked, as in its outages. */
 const UNASKED_SECONDS = 24 * 3_600;
 
+/** Long enough to arrive. */
+const LEAST_SECONDS = 60;
+
 /** How a session of the host of sign-in is named: renewed in passing, cookies only. */
 const RULE = { transparent: true, strict: false, cors: null };
 
@@ -166,11 +169,14 @@ export function handoverEndpoints(parts: HandoverParts): Hono<GatewayEnv> {
  * browser then comes back here by itself, and whoever can not renew it there not at all.
  */
 function capOf(root: SessionRecord, given: Handover, nowMs: number): number {
-  return Math.min(
+  const nowSeconds = Math.floor(nowMs / 1000);
+  const endSeconds = Math.min(
     root.capSeconds,
     root.bound === null ? Infinity : given.accessEndSeconds,
-    root.sealed === null ? Infinity : Math.floor(nowMs / 1000) + UNASKED_SECONDS,
+    root.sealed === null ? Infinity : nowSeconds + UNASKED_SECONDS,
   );
+  // What is about to end, or has within the tolerance, would send people in a circle.
+  return Math.max(endSeconds, nowSeconds + LEAST_SECONDS);
 }
 
 function sendTo(location: string, setCookies: readonly string[]): Response {
