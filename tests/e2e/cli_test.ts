@@ -268,6 +268,10 @@ Deno.test("the token may stand in a file, and a file that is not there is told i
     assert.equal(missing.code, 1);
     assert.equal(missing.err.trim().split("\n").length, 1, missing.err);
     assert.match(missing.err, /nothing/);
+    await Deno.mkdir(`${folder}/keys.new`);
+    const blocked = await cli(["keys", "rotate", "--write"]);
+    assert.equal(blocked.code, 1);
+    assert.equal(blocked.err.trim().split("\n").length, 1, blocked.err);
   });
 });
 

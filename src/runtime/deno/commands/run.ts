@@ -44,8 +44,13 @@ export async function run(): Promise<never> {
   }
 }
 
-/** A file that is not there or may not be read is a mistake of whoever named it, not of ours. */
+/** What the system says of files that are not there, or may or can not be read or written. */
+const FILE_CODES: ReadonlySet<unknown> = new Set(
+  ["ENOENT", "EACCES", "EPERM", "EROFS", "EISDIR", "ENOTDIR", "ENOSPC"],
+);
+
+/** A mistake of whoever named the file, not of ours: it is told without a stack. */
 function isAboutFiles(error: unknown): error is Error {
-  return error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied ||
-    error instanceof Deno.errors.NotCapable || error instanceof Deno.errors.IsADirectory;
+  return error instanceof Deno.errors.NotCapable ||
+    (error instanceof Error && "code" in error && FILE_CODES.has(error.code));
 }
