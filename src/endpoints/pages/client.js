@@ -171,8 +171,10 @@ export const createPostern = (options = {}) => {
   };
 
   const rotate = async (/** @type {number} */ since) => {
-    if (lastRefresh() > since && await look(true)) return true;
-    // The browser has the key, and refreshes before it asks.
+    const isDone = lastRefresh() > since;
+    // The browser may have bound the session since it was looked at.
+    if ((isDone || session?.bound === null) && await look(true) && isDone) return true;
+    // Then it has the key, and refreshes before it asks.
     if (session?.bound === "dbsc") return await look(true);
     const response = await ask("/refresh");
     if (response.ok) {
@@ -184,6 +186,7 @@ export const createPostern = (options = {}) => {
       return await take(response);
     }
     if (response.status === 401) become(null);
+    else if (response.status === 403 && session && await look(true)) return true;
     else pauseUntil = Date.now() + 5_000 + Math.random() * JITTER_MS;
     return false;
   };
