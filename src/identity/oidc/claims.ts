@@ -13,16 +13,21 @@ import type { OidcContext } from "./port.ts";
 
 /** The ID token of a token endpoint's answer, verified; `null` where there is none. */
 export async function signedClaims(
-  { signature, clock }: OidcClient,
+  { clientId, signature, clock }: OidcClient,
   tokens: oauth.TokenEndpointResponse,
   { waitUntil }: OidcContext,
 ): Promise<SignedClaims | null> {
   if (tokens.id_token === undefined) return null;
-  return await readIdToken(
+  const claims = await readIdToken(
     { idToken: tokens.id_token, accessToken: tokens.access_token },
     signature,
     { nowSeconds: clock() / 1000, waitUntil },
   );
+  // Core section 3.1.3.7 number 5; the library looks at it where there are several audiences.
+  if (claims.azp !== undefined && claims.azp !== clientId) {
+    throw new UntrustedAnswerError("an ID token that was given to another client (azp)");
+  }
+  return claims;
 }
 
 /** Asks UserInfo, but only for what the ID token leaves out (Core section 5.3). */

@@ -43,6 +43,7 @@ export interface ClientParts {
 
 /** Us, as a client of one provider. */
 export interface OidcClient {
+  readonly clientId: string;
   readonly discovery: Kept<oauth.AuthorizationServer>;
   readonly signature: SignatureParts;
   /** Claims that somebody wants to read. */
@@ -62,6 +63,7 @@ export function createOidcClient(
   const discovery = createDiscovery(options, { http, clock });
   const clientAuth = createClientAuth(options.clientAuth, keys);
   return {
+    clientId,
     discovery,
     clock,
     signature: {

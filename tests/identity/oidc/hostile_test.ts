@@ -60,3 +60,20 @@ Deno.test("of the sign-in itself UserInfo says nothing: no context, no time, no 
     }
   });
 });
+
+Deno.test("an ID token that another client was given is none of ours, though it is meant for us", async () => {
+  await withProvider({}, [], async (signIn, evil) => {
+    for (
+      const [more, kind] of [
+        [{ azp: "postern" }, "proven"],
+        [{ azp: "other" }, "untrusted"],
+        [{ aud: ["postern"], azp: "other" }, "untrusted"],
+        [{ azp: ["postern"] }, "untrusted"],
+        [{ azp: null }, "untrusted"],
+      ] as const
+    ) {
+      evil.spoiling.claims = (claims) => ({ ...claims, ...more });
+      assert.equal((await signIn()).kind, kind, JSON.stringify(more));
+    }
+  });
+});
