@@ -30,7 +30,7 @@ export function declaredBytes(headers: HeaderReader): number | null {
 }
 
 /** Whether the headers say that there is a body, or that there is none. */
-export function declaresBody(headers: HeaderReader): boolean {
+function declaresBody(headers: HeaderReader): boolean {
   return declaredBytes(headers) !== null || headers.get("transfer-encoding") !== null;
 }
 

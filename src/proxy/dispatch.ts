@@ -44,7 +44,7 @@ const CLOSURE: Readonly<Record<LifelineCut, readonly [number, string]>> = {
 };
 
 /** How somebody is told whose session ended while the upstream was still busy. */
-const ENDED: Readonly<Record<LifelineCut, Problem>> = {
+export const ENDED: Readonly<Record<LifelineCut, Problem>> = {
   expired: { code: "token_expired" },
   revoked: { code: "session_revoked" },
   unknown: { code: "store_unavailable" },

@@ -8,12 +8,13 @@ import type { RefusalWords } from "../access/refusal.ts";
 import type { Inbound } from "../http/inbound.ts";
 import { problemResponse } from "../http/problem.ts";
 import type { Problem } from "../http/problem.ts";
-import { declaredBytes, declaresBody, readRequestBody } from "../http/request_body.ts";
+import { declaredBytes, readRequestBody } from "../http/request_body.ts";
 import type { HiddenBody } from "../http/request_body.ts";
-import type { AttachLifeline } from "../sessions/lifeline.ts";
+import type { AttachLifeline, LifelineCut } from "../sessions/lifeline.ts";
+import type { CallerToken } from "../tokens/claims.ts";
 import type { NoteAnswer } from "./access_log.ts";
 import type { Finish } from "./answer.ts";
-import { dispatch, tooLarge } from "./dispatch.ts";
+import { dispatch, ENDED, tooLarge } from "./dispatch.ts";
 import type { OutgoingHeaders } from "./prepare.ts";
 import type { PreparedRoute } from "./route.ts";
 
@@ -45,6 +46,22 @@ export function createHandle(parts: ProxyParts): HandleProxied {
     return finish.own(inbound, cors, words.refuse(inbound, problem));
   }
 
+  /**
+   * A body that nobody has declared shows with its first piece, whenever that comes. The
+   * decision must not have become an old one by then: the session has to stand all the while.
+   */
+  function standing<T>(
+    work: Promise<T>,
+    { around }: Inbound,
+    token: CallerToken | null,
+  ): Promise<T | LifelineCut> {
+    if (token === null) return work;
+    return new Promise((resolve, reject) => {
+      const release = parts.attachLifeline(token, around.waitUntil, resolve);
+      work.then(resolve, reject).finally(release);
+    });
+  }
+
   return async function handle(inbound, route, request) {
     const beganAtMs = performance.now();
     const { target, headers, around } = inbound;
@@ -55,10 +72,6 @@ export function createHandle(parts: ProxyParts): HandleProxied {
       return refuse(inbound, route, tooLarge(route));
     }
 
-    // A body that nobody has declared shows with its first piece, whenever that comes: so
-    // before the decision, which would be an old one afterwards.
-    let body = declaresBody(headers) ? null : readRequestBody(request, headers, parts.hiddenBody);
-    if (body instanceof Promise) body = await body;
     const deciding = decide(inbound, route);
     const decision = deciding instanceof Promise ? await deciding : deciding;
     if (decision.kind === "refused") {
@@ -66,7 +79,9 @@ export function createHandle(parts: ProxyParts): HandleProxied {
     }
     const { caller } = decision;
     const token = caller?.token ?? null;
-    body ??= await readRequestBody(request, headers, parts.hiddenBody);
+    const reading = readRequestBody(request, headers, parts.hiddenBody);
+    const body = reading instanceof Promise ? await standing(reading, inbound, token) : reading;
+    if (typeof body === "string") return refuse(inbound, route, ENDED[body]);
     if (body.kind === "unreachable") {
       const detail = `The runtime hands out no body of a ${inbound.method} request.`;
       return refuse(inbound, route, { code: "not_implemented", detail });

@@ -105,6 +105,18 @@ onEachRuntime("requests over HTTP/2 that take long", OPTIONS, async (stand, step
     client.destroy();
   });
 
+  await step("who is turned away hears so before a body that never comes", async () => {
+    const client = connect(`http://127.0.0.1:${stand.port}`);
+    client.on("error", () => {});
+    let status = 0;
+    const stream = client.request({ ":method": "POST", ":path": "/late", ":authority": HOST });
+    stream.on("response", (headers) => status = Number(headers[":status"]));
+    stream.on("error", () => {});
+    stream.resume();
+    await until(() => status === 401, "turned away");
+    client.destroy();
+  });
+
   await step("a body without a length arrives, with a Host beside the authority too", async () => {
     stand.upstream.answer(() => {});
     const client = connect(`http://127.0.0.1:${stand.port}`);
