@@ -10,6 +10,7 @@ import type { RequestBody } from "../http/request_body.ts";
 import { TIED_AFTER_MS } from "../sessions/lifeline.ts";
 import type { LifelineCut } from "../sessions/lifeline.ts";
 import type { NoAnswer } from "../upstream/ask.ts";
+import type { Tie } from "../upstream/attempt.ts";
 import type { Answer } from "../upstream/transport.ts";
 import { CLOSE_CODE } from "../upstream/web_socket.ts";
 import { passableHandshake } from "./handshake.ts";
@@ -69,7 +70,7 @@ export async function dispatch(
       ? outcome
       : failed(outcome, route);
   }
-  let cut: LifelineCut = "revoked";
+  const tie = attach === null ? null : new SessionTie(attach);
   const outcome = await upstream.forward({
     method: inbound.method,
     target,
@@ -78,17 +79,29 @@ export async function dispatch(
     bodyBytes: body.kind === "none" ? 0 : body.bytes,
     maxBodyBytes,
     client: request,
-    tie: attach === null ? null : {
-      afterMs: TIED_AFTER_MS,
-      attach: (end) =>
-        attach((why) => {
-          cut = why;
-          end();
-        }),
-    },
+    tie,
   });
-  if (outcome.kind === "ended") return { kind: "ended", problem: ENDED[cut] };
+  if (outcome.kind === "ended") return { kind: "ended", problem: ENDED[tie?.cut ?? "revoked"] };
   return outcome.kind === "answered" ? outcome : failed(outcome, route);
+}
+
+/** Ties a request to its session; a class, because each request has one and few ever use it. */
+class SessionTie implements Tie {
+  readonly afterMs = TIED_AFTER_MS;
+  /** Why the session ended it. */
+  cut: LifelineCut = "revoked";
+  readonly #attach: NonNullable<Outgoing["attach"]>;
+
+  constructor(attach: NonNullable<Outgoing["attach"]>) {
+    this.#attach = attach;
+  }
+
+  attach(end: () => void): () => void {
+    return this.#attach((why) => {
+      this.cut = why;
+      end();
+    });
+  }
 }
 
 /** The problem of a body that is larger than its route takes. */
