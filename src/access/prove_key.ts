@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Dpop, DpopOutcome, Once } from "../binding/dpop.ts";
+import type { Dpop, DpopOutcome } from "../binding/dpop.ts";
+import type { Once } from "../binding/once.ts";
 import { asksForNonce, DPOP_ALGORITHMS } from "../binding/dpop.ts";
 import type { Asking } from "../http/inbound.ts";
 import type { Problem } from "../http/problem.ts";

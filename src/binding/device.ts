@@ -10,7 +10,9 @@ import type { Clock } from "../base/clock.ts";
 import { challengeMadeAtSeconds, type Challenges } from "./challenge.ts";
 import { createProofCheck, type Proof, type ProofFailure } from "./proof.ts";
 import { type ProofAlgorithm, type PublicJwk, readPublicJwk } from "./public_key.ts";
+import type { Once } from "./once.ts";
 import { createReplayMemory } from "./replay.ts";
+import { sha256 } from "./sha256.ts";
 
 /** What a browser may sign with: TPMs know these two. */
 export const DEVICE_ALGORITHMS: readonly ProofAlgorithm[] = ["ES256", "RS256"];
@@ -68,16 +70,19 @@ export interface DeviceProofs {
 }
 
 /**
- * Prepares the checks. A challenge is answered once on each instance: whoever sees a
- * request on its way finds its proof spent.
+ * Prepares the checks. A challenge is answered once: whoever sees a request on its way finds
+ * its proof spent, on every instance where it would renew something. (To register the same
+ * key a second time gives nobody anything.)
  */
-export function createDeviceProofs({ challenges, clock, lifeSeconds, replayEntries }: {
+export function createDeviceProofs({ challenges, clock, lifeSeconds, replayEntries, once }: {
   readonly challenges: Challenges;
   readonly clock: Clock;
   /** The longest life of a challenge. */
   readonly lifeSeconds: number;
   /** Proofs remembered. */
   readonly replayEntries: number;
+  /** Remembers them where all instances see it; whatever that throws is thrown on. */
+  readonly once: Once;
 }): DeviceProofs {
   const used = createReplayMemory({ lifeSeconds, maxEntries: replayEntries });
   const proofs = createProofCheck({ type: "dbsc+jwt", algorithms: DEVICE_ALGORITHMS });
@@ -92,8 +97,15 @@ export function createDeviceProofs({ challenges, clock, lifeSeconds, replayEntri
     const { origin, sid, refreshJti } = request;
     switch (await challenges.check(jti, { act, origin, sid, refreshJti })) {
       case "good": {
-        const taken = used.take(jkt, jti, challengeMadeAtSeconds(jti), clock() / 1000);
-        return taken === "fresh" ? null : "replayed";
+        const madeAtSeconds = challengeMadeAtSeconds(jti);
+        const taken = used.take(jkt, jti, madeAtSeconds, clock() / 1000);
+        if (taken !== "fresh") return "replayed";
+        if (act === "register") return null;
+        const isFirst = await once(
+          `device:${await sha256(`${jkt}.${jti}`)}`,
+          (madeAtSeconds + lifeSeconds + 1) * 1000,
+        );
+        return isFirst ? null : "replayed";
       }
       case "expired":
         return "expired_challenge";

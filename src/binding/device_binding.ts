@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../base/clock.ts";
 import { type Challenges, createChallenges } from "./challenge.ts";
+import type { Once } from "./once.ts";
 import { createDeviceProofs, type DeviceProofs } from "./device.ts";
 
 /** Challenges, and the checks of their answers. */
@@ -22,9 +23,11 @@ const REPLAY_ENTRIES = 100_000;
 
 /** Prepares it with the HMAC keys of the key ring. */
 export function createDeviceBinding(
-  { hmacKeys, clock, accessTtlSeconds, clockToleranceSeconds }: {
+  { hmacKeys, clock, once, accessTtlSeconds, clockToleranceSeconds }: {
     readonly hmacKeys: readonly CryptoKey[];
     readonly clock: Clock;
+    /** See {@link createDeviceProofs}. */
+    readonly once: Once;
     readonly accessTtlSeconds: number;
     readonly clockToleranceSeconds: number;
   },
@@ -41,6 +44,7 @@ export function createDeviceBinding(
       clock,
       lifeSeconds: Math.max(lifeSeconds.register, lifeSeconds.refresh) + clockToleranceSeconds,
       replayEntries: REPLAY_ENTRIES,
+      once,
     }),
   };
 }

@@ -3,13 +3,14 @@
  *
  * @module
  */
-import { encode } from "jose/base64url";
 import type { Clock } from "../base/clock.ts";
 import { createNonces } from "./nonces.ts";
+import type { Once } from "./once.ts";
 import type { DpopOptions } from "./options.ts";
 import { createProofCheck, type Proof, type ProofFailure } from "./proof.ts";
 import type { ProofAlgorithm } from "./public_key.ts";
 import { createReplayMemory } from "./replay.ts";
+import { sha256 } from "./sha256.ts";
 import { isSameUri } from "./uri.ts";
 
 /** What a proof is held against. */
@@ -69,9 +70,6 @@ export type DpopOutcome =
     /** For a `DPoP-Nonce` header; set exactly where a new nonce would help. */
     readonly nonce: string | null;
   };
-
-/** Remembers a key in a place that all instances share, until `untilMs`; `false` when it was there before. */
-export type Once = (key: string, untilMs: number) => Promise<boolean>;
 
 /** Checks DPoP proofs. */
 export interface Dpop {
@@ -196,9 +194,4 @@ function readClaims(payload: Readonly<Record<string, unknown>>): Claims | null {
     ...(ath === undefined ? {} : { ath }),
     ...(nonce === undefined ? {} : { nonce }),
   };
-}
-
-async function sha256(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return encode(new Uint8Array(digest));
 }

@@ -126,9 +126,10 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
   ]);
   const readCredential = createReadCredential({ jar, schemes });
   const csrf = createCsrf(keys.hmacKeys);
+  const once = createOnce(store, clock);
   const device = config.deviceBinding === null
     ? null
-    : createDeviceBinding({ ...tokens, hmacKeys: keys.hmacKeys, clock });
+    : createDeviceBinding({ ...tokens, hmacKeys: keys.hmacKeys, clock, once });
   const offers = device === null || config.deviceBinding === null ? null : createDeviceOffers({
     ...config.deviceBinding,
     challenges: device.challenges,
@@ -142,7 +143,6 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     ? null
     : createDpop({ options: config.dpop, hmacKeys: keys.hmacKeys, clock });
   const authenticateBearer = createBearer(core, issuers, authenticate);
-  const once = createOnce(store, clock);
   const identify = createIdentify({
     proveKey: createProveKey(dpop, once),
     csrf,

@@ -5,6 +5,8 @@ import { calculateJwkThumbprint, exportJWK } from "jose";
 import { type ChallengePurpose, createChallenges } from "../../src/binding/challenge.ts";
 import { createDeviceProofs, sessionIdentifier } from "../../src/binding/device.ts";
 import type { PublicJwk } from "../../src/binding/public_key.ts";
+import { createOnce } from "../../src/sessions/once.ts";
+import { createMemoryStore } from "../../src/store/memory/store.ts";
 import { createTestClock } from "../support/clock.ts";
 import { es256, handmade, hmacKeys } from "./keys.ts";
 
@@ -18,7 +20,13 @@ async function setUp(...secrets: string[]) {
     clockToleranceSeconds: 5,
     clock,
   });
-  const proofs = createDeviceProofs({ challenges, clock, lifeSeconds: 600, replayEntries: 100 });
+  const proofs = createDeviceProofs({
+    challenges,
+    clock,
+    lifeSeconds: 600,
+    replayEntries: 100,
+    once: createOnce(createMemoryStore({ clock }), clock),
+  });
   return { challenges, proofs, clock };
 }
 

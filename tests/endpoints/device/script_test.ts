@@ -5,6 +5,7 @@ import { createMemoryStore } from "../../../src/store/memory/store.ts";
 import type { SessionStore } from "../../../src/store/port.ts";
 import { es256 } from "../../binding/keys.ts";
 import { signed } from "../../support/bound_browser.ts";
+import { createTestClock, type TestClock } from "../../support/clock.ts";
 import { startGateway, type TestGateway } from "../../support/gateway.ts";
 import { ScriptBrowser } from "../../support/script_browser.ts";
 import { startUpstream } from "../../support/upstream.ts";
@@ -13,12 +14,17 @@ const PAGE = { "sec-fetch-mode": "navigate", accept: "text/html" };
 
 async function onStage(
   act: (gateway: TestGateway) => Promise<void>,
-  { config = {}, store }: { readonly config?: object; readonly store?: SessionStore } = {},
+  { config = {}, store, clock }: {
+    readonly config?: object;
+    readonly store?: SessionStore;
+    readonly clock?: TestClock;
+  } = {},
 ): Promise<void> {
   const upstream = startUpstream();
   const gateway = await startGateway({
     upstream: upstream.url,
     ...(store === undefined ? {} : { store }),
+    ...(clock === undefined ? {} : { clock }),
     config: { deviceBinding: "offer", ...config },
   });
   try {
@@ -138,6 +144,40 @@ Deno.test("without the key nothing is given out or spent, and the owner stays", 
     assert.equal(await codeOf(await thief.ask("/auth/refresh", headers)), "403 binding_required");
     assert.equal((await owner.prove("/auth/refresh")).status, 200);
   });
+});
+
+Deno.test("a whole request that was seen on its way renews nothing on another instance", async () => {
+  const clock = createTestClock();
+  const store = createMemoryStore({ clock });
+  await onStage(async (one) => {
+    const two = await startGateway({
+      store,
+      clock,
+      keys: one.keys,
+      config: { origin: one.url, deviceBinding: "offer" },
+    });
+    try {
+      const owner = await bound(one);
+      const proof = await signed(
+        owner.pair as CryptoKeyPair,
+        await owner.challenge("/auth/refresh"),
+      );
+      const seen = {
+        "cookie": owner.cookieHeader(),
+        "x-csrf-token": owner.cookie("csrf") ?? "",
+        "secure-session-response": proof,
+      };
+      assert.equal((await owner.ask("/auth/refresh", { ...seen })).status, 200);
+      // Within the grace window, in which its refresh token alone would be answered.
+      const again = await fetch(`${two.url}/auth/refresh`, { method: "POST", headers: seen });
+      assert.deepEqual(again.headers.getSetCookie(), []);
+      assert.equal(await codeOf(again), "403 binding_required");
+      assert.equal((await owner.prove("/auth/refresh")).status, 200);
+    } finally {
+      await two.stop();
+    }
+  }, { store, clock });
+  await store.close();
 });
 
 Deno.test("a script of another site binds nothing, and neither does whoever lacks the CSRF token", async () => {
