@@ -328,6 +328,13 @@ Deno.test("a token that others signed, or a program's, is inspected as the gatew
       };
       await Deno.writeTextFile(`${folder}/postern.json`, JSON.stringify(changed));
       assert.equal((await cli(["reload"])).code, 0);
+      const doctor = await cli(["doctor", "--json"]);
+      const told = doctor.json.findings.filter(({ what }: { what: string }) =>
+        what === "issuer work"
+      );
+      assert.deepEqual(told, [
+        { level: "ok", what: "issuer work", says: `1 key at ${issuer.jwks}` },
+      ]);
       const verdict = async (token: string) =>
         (await cli(["token", "inspect", "--json"], { stdin: token })).json.verdict;
       const iat = Math.floor(Date.now() / 1000);
@@ -348,6 +355,13 @@ Deno.test("a token that others signed, or a program's, is inspected as the gatew
       const { access_token: token } = await answer.json();
       assert.equal(await verdict(token), "good");
       assert.equal(await verdict(`${token.slice(0, -4)}AAAA`), "bad signature");
+      issuer.respond = () => new Response(null, { status: 500 });
+      const ill = await cli(["doctor", "--json"]);
+      assert.equal(ill.code, 1);
+      assert.match(
+        ill.json.findings.find(({ what }: { what: string }) => what === "issuer work").says,
+        /status 500/,
+      );
     });
   } finally {
     await issuer[Symbol.asyncDispose]();

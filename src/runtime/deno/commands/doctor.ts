@@ -16,18 +16,9 @@ import { openStore } from "../open.ts";
 import { openingWarnings } from "../openings.ts";
 import { UnreachableError } from "./client.ts";
 import type { Acting, Context } from "./context.ts";
+import { issuerFindings, providerFindings } from "./doctor_elsewhere.ts";
+import { fail, type Finding, ok, warn } from "./finding.ts";
 import { counted, EXIT } from "./output.ts";
-
-/** How a check ended: `warn` works, but should be looked at. */
-export interface Finding {
-  readonly level: "ok" | "warn" | "fail";
-  readonly what: string;
-  readonly says: string;
-}
-
-const ok = (what: string, says: string): Finding => ({ level: "ok", what, says });
-const warn = (what: string, says: string): Finding => ({ level: "warn", what, says });
-const fail = (what: string, says: string): Finding => ({ level: "fail", what, says });
 
 /** Clocks further apart than this make good tokens look expired, or not yet valid. */
 const MAX_SKEW_MS = 5_000;
@@ -65,6 +56,7 @@ async function doctor(context: Context): Promise<number> {
     ["store", () => storeFindings(sources)],
     ["clock", () => clockFindings(config)],
     ["providers", () => providerFindings(config)],
+    ["issuers", () => issuerFindings(config)],
     ["upstreams", () => upstreamFindings(config)],
     ["gateway", () => gatewayFindings(context, sources)],
   ];
@@ -204,32 +196,6 @@ async function clockFindings(config: GatewayConfig): Promise<Finding[]> {
     );
   }
   return found.length > 0 ? found : [warn("clock", "nobody to compare it with")];
-}
-
-async function providerFindings(config: GatewayConfig): Promise<Finding[]> {
-  const found: Finding[] = [];
-  for (const [name, { oidc }] of config.providers) {
-    const what = `provider ${name}`;
-    found.push(
-      ok(what, `register ${config.origin}${config.paths.auth}/oidc/${name}/callback there`),
-    );
-    const url = `${oidc.issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
-    try {
-      const response = await fetch(url, { redirect: "error", signal: AbortSignal.timeout(ASK_MS) });
-      const document = await response.json();
-      found.push(
-        document?.issuer === oidc.issuer
-          ? ok(what, "its discovery document names the same issuer")
-          : fail(
-            what,
-            `its discovery document says issuer "${document?.issuer}", and the configuration "${oidc.issuer}"; they must be the same to the letter`,
-          ),
-      );
-    } catch (error) {
-      found.push(fail(what, `${url}: ${networkReason(error)}`));
-    }
-  }
-  return found;
 }
 
 async function upstreamFindings(config: GatewayConfig): Promise<Finding[]> {
