@@ -13,7 +13,12 @@ export type AdminListen =
 /** The admin listener's settings. */
 export interface AdminOptions {
   readonly listen: AdminListen;
+  /** Whether somebody wrote the address down; the default gives way where it is taken. */
+  readonly isChosen: boolean;
 }
+
+/** Where the admin listener is, unless somebody says otherwise. */
+export const DEFAULT_ADMIN = "127.0.0.1:8788";
 
 /** How long stopping takes, in milliseconds. */
 export interface StopOptions {

@@ -123,6 +123,33 @@ test("POSTERN_UPSTREAM beside a configuration has no say, and that is told", asy
   }
 });
 
+test("several gateways of one machine need no more than a port each", async () => {
+  using _taken = takeDefaultAdmin();
+  await withDev({ POSTERN_ADMIN: "" }, async (gateway) => {
+    assert.equal((await fetch(`${gateway.url}/public`)).status, 200);
+    const warning = "warning: no admin listener here, because 127.0.0.1:8788 is in use";
+    await until(() => gateway.logs().includes(warning), warning);
+  });
+  // Whoever chose an address means it.
+  const { code, output } = await runToEnd(["dev"], {
+    POSTERN_CONFIG: "",
+    POSTERN_PORT: String(freePort()),
+    POSTERN_ADMIN: "127.0.0.1:8788",
+  });
+  assert.equal(code, 1, output);
+  assert.match(output, /admin\.listen: "127\.0\.0\.1:8788" is in use; put another address there/);
+});
+
+/** Nobody else gets it meanwhile, whoever has it. */
+function takeDefaultAdmin(): Disposable {
+  try {
+    return Deno.listen({ hostname: "127.0.0.1", port: 8788 });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    return { [Symbol.dispose]() {} };
+  }
+}
+
 test("start refuses what is unsafe or wrong, one line each, and exits with 1", async () => {
   const keys = JSON.stringify(await generateKeySet());
   const good = {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { parseListen } from "../../admin/options.ts";
+import { DEFAULT_ADMIN, parseListen } from "../../admin/options.ts";
 import { durationMs, seconds } from "../../base/duration.ts";
 import { sizeBytes } from "../../base/size.ts";
 import type { GatewayConfig, StoreConfig } from "../config.ts";
@@ -88,7 +88,10 @@ export function resolveConfig(file: ConfigFile, secrets: Secrets): GatewayConfig
       headerBytes: sizeBytes(file.limits.headerBytes),
       headerCount: file.limits.headerCount,
     },
-    admin: { listen: parseListen(file.admin.listen) ?? { kind: "off" } },
+    admin: {
+      listen: parseListen(file.admin.listen ?? DEFAULT_ADMIN) ?? { kind: "off" },
+      isChosen: file.admin.listen !== undefined,
+    },
     stop: { delayMs: durationMs(file.stop.delay), graceMs: durationMs(file.stop.grace) },
     upstreams: new Map(
       Object.entries(file.upstreams).map(([name, upstream]) => [

@@ -4,19 +4,18 @@
  * @module
  */
 import * as z from "../../base/schema.ts";
-import { isListen } from "../../admin/options.ts";
+import { DEFAULT_ADMIN, isListen } from "../../admin/options.ts";
 import { duration } from "./values.ts";
 
 /** The admin listener. */
 export const admin = z.prefault(
   z.strictObject({
-    listen: z.prefault(
+    listen: z.exactOptional(
       z.string().check(z.refine(isListen, {
         error:
           'must be an address with a port ("127.0.0.1:8788"), "unix:" with a path, or "off"; only a loopback address and a socket need no POSTERN_ADMIN_TOKEN',
       })),
-      "127.0.0.1:8788",
-    ),
+    ).check(z.describe(`An address, a Unix socket, or "off"; ${DEFAULT_ADMIN} if absent.`)),
   }),
   {},
 ).check(z.describe("Readiness, metrics, admin API and dashboard; never on the public port."));

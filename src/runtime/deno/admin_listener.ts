@@ -8,10 +8,11 @@ import { createAdmin } from "../../admin/app.ts";
 import { dashboard } from "../../admin/dashboard/dashboard.ts";
 import { createGuard, type Guard, readAdminTokens } from "../../admin/guard.ts";
 import { openApi } from "../../admin/openapi.ts";
-import { type AdminListen, isLocal } from "../../admin/options.ts";
+import { type AdminListen, type AdminOptions, isLocal } from "../../admin/options.ts";
 import type { AdminParts } from "../../admin/ports.ts";
 import type { Environment } from "../../base/environment.ts";
 import { ConfigError } from "../../config/problems.ts";
+import { complain } from "./console.ts";
 
 /** A listener that stands. */
 export interface AdminListener {
@@ -40,11 +41,15 @@ export async function adminGuard(listen: AdminListen, env: Environment): Promise
 }
 
 /**
- * Listens; `null` where it is switched off. A Unix socket can be used by its owner alone.
+ * Listens; `null` where it is switched off, and where another gateway of this machine has the
+ * default address. A Unix socket can be used by its owner alone.
  *
- * @throws {ConfigError} when nothing can listen at the address.
+ * @throws {ConfigError} when nothing can listen at an address that somebody chose.
  */
-export function listenAdmin(listen: AdminListen, parts: AdminParts): AdminListener | null {
+export function listenAdmin(
+  { listen, isChosen }: AdminOptions,
+  parts: AdminParts,
+): AdminListener | null {
   if (listen.kind === "off") return null;
   const admin = createAdmin(parts, { extensions: [openApi, dashboard] });
   const waitUntil = (work: Promise<unknown>) => void work.catch(() => {});
@@ -81,6 +86,12 @@ export function listenAdmin(listen: AdminListen, parts: AdminParts): AdminListen
       },
     };
   } catch (error) {
+    if (!isChosen && error instanceof Deno.errors.AddrInUse) {
+      complain(
+        `warning: no admin listener here, because ${address} is in use; choose another address in admin.listen or POSTERN_ADMIN`,
+      );
+      return null;
+    }
     const reason = error instanceof Deno.errors.AddrInUse
       ? "is in use"
       : `can not be listened at (${error instanceof Error ? error.message : String(error)})`;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type AdminListen, parseListen } from "../../admin/options.ts";
+import { type AdminListen, DEFAULT_ADMIN, parseListen } from "../../admin/options.ts";
 import type { Environment, Mode } from "../../base/environment.ts";
 import type { GatewayConfig } from "../../config/config.ts";
 import { configOf, parseJson, readConfigValue } from "../../config/load.ts";
@@ -86,7 +86,7 @@ export async function listenAsWritten(mode: Mode): Promise<AdminListen> {
     return (value as { admin?: unknown } | null)?.admin;
   };
   const written = adminSchema.safeParse(await read().catch(() => undefined));
-  const { listen } = written.success ? written.data : adminSchema.parse(undefined);
+  const { listen = DEFAULT_ADMIN } = written.success ? written.data : {};
   return parseListen(listen) ?? { kind: "off" };
 }
 
@@ -100,7 +100,7 @@ function withAdmin(config: GatewayConfig, env: Environment): GatewayConfig {
       `POSTERN_ADMIN: "${given}" is not an address such as 127.0.0.1:8788 or unix:/run/postern.sock, nor "off"`,
     ]);
   }
-  return { ...config, admin: { ...config.admin, listen } };
+  return { ...config, admin: { listen, isChosen: true } };
 }
 
 /** Each of several instances gets its share of what an upstream takes at a time. */
@@ -183,7 +183,7 @@ export function restartProblems(now: GatewayConfig, next: GatewayConfig): string
     ...(differs(now.proxy, next.proxy) ? [problem("proxy")] : []),
     ...(differs(now.store, next.store) ? [problem("store")] : []),
     ...(differs(now.revocation, next.revocation) ? [problem("revocation")] : []),
-    ...(differs(now.admin, next.admin) ? [problem("admin.listen")] : []),
+    ...(differs(now.admin.listen, next.admin.listen) ? [problem("admin.listen")] : []),
     ...(now.workers === next.workers ? [] : [problem("workers")]),
     ...(differs([now.log.format, now.log.chain], [next.log.format, next.log.chain])
       ? [problem("log")]

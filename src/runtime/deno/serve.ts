@@ -8,7 +8,7 @@ import type { Environment, Mode } from "../../base/environment.ts";
 import type { GatewayConfig } from "../../config/config.ts";
 import { createAdminParts } from "../../gateway/admin.ts";
 import { createPromMeter, renderTogether } from "../../telemetry/prom_meter.ts";
-import { addressOf, adminGuard, listenAdmin } from "./admin_listener.ts";
+import { adminGuard, listenAdmin } from "./admin_listener.ts";
 import { portFrom } from "../../config/environment.ts";
 import { complain, devBanner, listeningEvent } from "./console.ts";
 import { assertDemoIsLocal } from "./exposure.ts";
@@ -75,7 +75,7 @@ export async function serve(mode: Mode): Promise<number> {
   }
 
   const admin = listenAdmin(
-    config.admin.listen,
+    config.admin,
     createAdminParts(core, () => reloader.current().gateway, {
       guard,
       runtime: RUNTIME,
@@ -102,7 +102,7 @@ export async function serve(mode: Mode): Promise<number> {
     if (mode === "dev") return output.write(`${devBanner(config)}\n`);
     const host = env["POSTERN_HOST"] || "127.0.0.1";
     core.events(
-      listeningEvent(config, host, portFrom(env), addressOf(config.admin.listen)),
+      listeningEvent(config, host, portFrom(env), admin?.address ?? "off"),
       { requestId: "-", clientAddress: "-" },
     );
   });
