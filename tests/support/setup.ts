@@ -101,11 +101,6 @@ export const PACKAGES: readonly DebianPackage[] = [
     proof: "/usr/bin/faketime",
   },
   {
-    name: "libnss3-tools",
-    reason: "certutil makes Chromium trust a certificate of the test's own",
-    proof: "/usr/bin/certutil",
-  },
-  {
     name: "systemd",
     reason: "systemd-analyze verifies and scores the unit",
     proof: "/usr/bin/systemd-analyze",
