@@ -21,6 +21,7 @@ export interface FirefoxCookie {
 export interface Firefox {
   /** Goes there, and resolves when the page that it came to is loaded. */
   goto(url: string): Promise<void>;
+  /** Where it is; empty while the page there is still on its way. */
   url(): Promise<string>;
   /** The value of an expression in the page, or of its promise; JSON both ways. */
   evaluate<T>(expression: string): Promise<T>;
@@ -127,7 +128,7 @@ async function drive({ send, socket }: Session, stop: () => Promise<void>): Prom
     async goto(url) {
       await send("browsingContext.navigate", { context, url, wait: "complete" });
     },
-    url: () => evaluate<string>("location.href"),
+    url: () => evaluate<string>(`document.readyState === "complete" ? location.href : ""`),
     async cookies() {
       const { cookies } = await send("storage.getCookies");
       return cookies as FirefoxCookie[];
