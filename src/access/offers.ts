@@ -45,15 +45,19 @@ export interface DeviceOffers {
 /** A browser that can bind its session has done it by then. */
 const REGISTERS_WITHIN_SECONDS = 10;
 
-/** Prepares {@link DeviceOffers}. `requiredAfterMs`: see `DeviceBindingOptions`. */
+/**
+ * Prepares {@link DeviceOffers}. `requiredAfterMs`: see `DeviceBindingOptions`. A session that is
+ * from further ahead than `clockToleranceSeconds` is infinitely old: the clock was set back.
+ */
 export function createDeviceOffers(
-  { challenges, verifier, clock, path, requiredAfterMs }: {
+  { challenges, verifier, clock, path, requiredAfterMs, clockToleranceSeconds }: {
     readonly challenges: Challenges;
     readonly verifier: Pick<TokenVerifier, "verify">;
     readonly clock: Clock;
     /** Of the registration. */
     readonly path: string;
     readonly requiredAfterMs: number | null;
+    readonly clockToleranceSeconds: number;
   },
 ): DeviceOffers {
   /** By request; what is never asked for goes with it. */
@@ -68,8 +72,9 @@ export function createDeviceOffers(
   }
 
   function isOverdue({ bound, sessionCreatedAtMs }: Parameters<DeviceOffers["isOverdue"]>[0]) {
-    return requiredAfterMs !== null && bound === null &&
-      clock() - sessionCreatedAtMs > requiredAfterMs;
+    if (requiredAfterMs === null || bound !== null) return false;
+    const ageMs = clock() - sessionCreatedAtMs;
+    return ageMs > requiredAfterMs || ageMs < -clockToleranceSeconds * 1000;
   }
 
   return {
@@ -78,7 +83,8 @@ export function createDeviceOffers(
     async onSight(asking, token, cookies) {
       const isAsked = isNavigation(asking.method, asking.headers) || isOverdue(token);
       // Its tokens came with an offer; two at once would make the browser register twice.
-      const isUnderWay = clock() / 1000 - token.issuedAtSeconds < REGISTERS_WITHIN_SECONDS;
+      const ageSeconds = clock() / 1000 - token.issuedAtSeconds;
+      const isUnderWay = Math.abs(ageSeconds) < REGISTERS_WITHIN_SECONDS;
       if (!isAsked || isUnderWay || cookies.refresh === null) return;
       const refresh = await verifier.verify(cookies.refresh, "refresh");
       if (typeof refresh === "string" || refresh.sid !== token.sid || refresh.isLegacy) return;

@@ -136,6 +136,7 @@ export function createAccess(core: Core, config: GatewayConfig, ports: GatewayPo
     verifier,
     clock,
     path: `${config.paths.auth}/dbsc/register`,
+    clockToleranceSeconds: config.tokens.clockToleranceSeconds,
   });
   const toCookies = createToCookies({ jar, csrf, clock, offers });
   const renew = createRenew({ sessions, toCookies, jar });
