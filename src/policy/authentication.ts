@@ -17,7 +17,13 @@ export interface AuthenticationRule {
 /** Clocks of providers are not ours: a sign-in may seem this much older than it is. */
 const TOLERANCE_SECONDS = 30;
 
-/** Whether a token's `acr` and `auth_time` satisfy a rule; a claim that is absent does not. */
+/** A provider's clock may be this much ahead of ours; beyond it, ours was set back. */
+const AHEAD_SECONDS = 300;
+
+/**
+ * Whether a token's `acr` and `auth_time` satisfy a rule; a claim that is absent does not,
+ * nor does a sign-in that is still to come: nobody knows how long ago it was.
+ */
 export function isAuthenticationMet(
   { acrValues, maxAgeSeconds }: AuthenticationRule,
   claims: Readonly<Record<string, JsonValue>>,
@@ -27,5 +33,6 @@ export function isAuthenticationMet(
   if (acrValues.length > 0 && !(typeof acr === "string" && acrValues.includes(acr))) return false;
   if (maxAgeSeconds === null) return true;
   if (typeof authTime !== "number") return false;
-  return nowMs / 1000 - authTime <= maxAgeSeconds + TOLERANCE_SECONDS;
+  const ageSeconds = nowMs / 1000 - authTime;
+  return ageSeconds >= -AHEAD_SECONDS && ageSeconds <= maxAgeSeconds + TOLERANCE_SECONDS;
 }
